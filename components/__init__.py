@@ -1,0 +1,1 @@
+"""Views: one Panel/HoloViews viewer a file."""

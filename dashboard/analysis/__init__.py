@@ -1,0 +1,1 @@
+"""What is read off a combined product: sources, photometry, widths."""

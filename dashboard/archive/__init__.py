@@ -1,0 +1,1 @@
+"""Which science windows: names to positions, positions and times to pointings."""

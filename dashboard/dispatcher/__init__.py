@@ -1,0 +1,1 @@
+"""The one adapter to MMODA; only here is oda_api imported."""

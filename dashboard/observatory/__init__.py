@@ -1,0 +1,1 @@
+"""The simulated observatory: stands alone, reached over HTTP only."""

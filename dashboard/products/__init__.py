@@ -1,0 +1,1 @@
+"""Products as values: what a dispatcher computed, with where it came from."""

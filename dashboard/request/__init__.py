@@ -1,0 +1,1 @@
+"""WHAT is asked: the service description's parameters, checked before anything is sent."""

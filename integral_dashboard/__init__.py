@@ -1,0 +1,1 @@
+"""The importable name for notebooks."""
