@@ -1,0 +1,55 @@
+# Both `make run` and `make test` set everything up by themselves: Python 3.11, make and git are all they need.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PORT   ?= 5006
+PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+
+.PHONY: run test test-slow lint lock bench image clean
+
+run: $(VENV)/.run
+	$(BIN)/integral-dashboard serve --port $(PORT)
+
+test: $(VENV)/.test chromium lint
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.test chromium
+	$(BIN)/python -m pytest -m slow --timeout 1800
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.test
+	@for name in mosaic detection decoding; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+# uv is needed for this alone; uv.lock names registry hosts and is not kept.
+lock:
+	uv lock --upgrade
+	uv export --quiet --no-header --no-annotate --no-emit-project --output-file requirements.lock
+	uv export --quiet --no-header --no-annotate --no-emit-project --extra test --output-file requirements-test.lock
+	rm -f uv.lock
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(BIN)/python
+	test -e $(VENV)/.test -a $(VENV)/.test -nt requirements.lock || $(PIP) --require-hashes -r requirements.lock
+	$(PIP) -e .
+	touch $@
+
+$(VENV)/.test: requirements-test.lock pyproject.toml | $(BIN)/python
+	$(PIP) --require-hashes -r requirements-test.lock
+	$(PIP) -e .
+	touch $@
+
+# Debian's chromium drives the browser tests; where it cannot be installed they are skipped, with the reason.
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+	  echo "chromium is missing and cannot be installed here: browser tests will be skipped" >&2; }
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
