@@ -1,0 +1,1 @@
+"""Pictures as pure functions of products, shared by page, notebook and report."""

@@ -1,0 +1,55 @@
+"""The sky as a HoloViews picture: map, coordinate grid, rings with names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import holoviews as hv
+import numpy as np
+from astropy.wcs import WCS
+from bokeh.palettes import Inferno256
+from numpy.typing import NDArray
+
+from components.elements.graticule import graticule
+from dashboard.products.catalog import SourceTable
+
+PALETTE = ("#101318", *Inferno256[1:])
+RING = {"known": "#7fd3ff", "ambiguous": "#ffc04d", "new": "#ff8f80", "forced": "#9aa7b5"}
+
+
+def source_columns(table: SourceTable, wcs: WCS) -> dict[str, list[Any]]:
+    """Columns of the detected sources: pixel position, name and the colour of their rings."""
+    rows = table.detected
+    world = np.array([(s.ra, s.dec) for s in rows], dtype=float).reshape(-1, 2)
+    xy = wcs.wcs_world2pix(world, 0) if len(rows) else world
+    return {
+        "x": xy[:, 0].tolist(),
+        "y": xy[:, 1].tolist(),
+        "name": [s.name for s in rows],
+        "colour": [RING[s.kind] for s in rows],
+    }
+
+
+def sky_picture(indices: NDArray[np.uint8], wcs: WCS, table: SourceTable) -> hv.Overlay:
+    """The whole picture in pixel coordinates (0-based, y up, RA to the left as the grid has it).
+
+    Parameters
+    ----------
+    indices
+        (ny, nx) palette indices from `components.elements.scale`.
+    """
+    ny, nx = indices.shape
+    image = hv.Image((np.arange(nx), np.arange(ny), indices), ["x", "y"], "index")
+    grid = graticule(wcs, indices.shape)
+    lines = hv.Path(list(grid.lines))
+    marks = hv.Labels([(x, y, text) for x, y, text in grid.labels], ["x", "y"], "text")
+    columns = source_columns(table, wcs)
+    rings = hv.Points(columns, ["x", "y"], ["name", "colour"])
+    names = hv.Labels((columns["x"], columns["y"], columns["name"]), ["x", "y"], "name")
+    return (
+        image.opts(cmap=list(PALETTE), clim=(0, 255), colorbar=False)
+        * lines.opts(color="white", alpha=0.22, line_width=0.8)
+        * marks.opts(text_color="#c9d2dc", text_font_size="10px", text_align="left", text_baseline="bottom")
+        * rings.opts(fill_alpha=0.0, line_color=hv.dim("colour"), line_width=1.6, size=15, marker="circle")
+        * names.opts(text_color="#ffffff", text_font_size="11px", text_align="left", text_baseline="bottom", xoffset=0.0)
+    )

@@ -1,0 +1,39 @@
+"""The frame every view stands in: title, switches, quiet menu, body, one status line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import panel as pn
+
+
+def empty_state(sentence: str) -> pn.pane.HTML:
+    """What stands in a pane before its first data: what to do next."""
+    return pn.pane.HTML(f"<p>{sentence}</p>", css_classes=["empty"], sizing_mode="stretch_both")
+
+
+class Pane(pn.viewable.Viewer):
+    """A titled frame whose body can be replaced."""
+
+    def __init__(
+        self, title: str, *, bar: Sequence[Any] = (), menu: Sequence[Any] = (), body: Any, foot: Any = None, css_class: str = ""
+    ) -> None:
+        super().__init__()
+        heading = pn.pane.HTML(f"<h2>{title}</h2>", css_classes=["pane-title"], margin=0)
+        head = pn.Row(heading, *bar, pn.Spacer(sizing_mode="stretch_width"), *menu, css_classes=["pane-bar"], margin=0)
+        self._body = pn.Column(body, css_classes=["pane-body"], sizing_mode="stretch_both", margin=0)
+        parts = [head, self._body] if foot is None else [head, self._body, pn.Row(foot, css_classes=["pane-foot"], margin=0)]
+        self._frame = pn.Column(*parts, css_classes=["pane", css_class] if css_class else ["pane"], margin=0, sizing_mode="stretch_both")
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._frame
+
+    @property
+    def body(self) -> Any:
+        """What the frame holds."""
+        return self._body[0]
+
+    @body.setter
+    def body(self, content: Any) -> None:
+        self._body[:] = [content]

@@ -1,0 +1,137 @@
+"""The sky pane: one map of the mosaic at a time, refreshed in place as batches land."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import holoviews as hv
+import numpy as np
+import panel as pn
+import param
+from bokeh.events import MouseLeave, MouseMove
+from bokeh.models import BoxZoomTool, ColumnDataSource, CustomJS, Div, PanTool, ResetTool, SaveTool, WheelZoomTool
+from bokeh.plotting import figure
+from numpy.typing import NDArray
+
+from assets import asset_path
+from components.elements.scale import Scale, natural_scale
+from components.elements.sky import sky_picture, source_columns
+from components.pane import Pane, empty_state
+from dashboard.products.mosaic import Mosaic
+from dashboard.session import Session
+
+PLANES = ("significance", "flux", "exposure", "variance")
+STRETCHES = ("asinh", "sqrt", "linear")
+HINT = "RA, Dec, galactic coordinates and value under the cursor"
+EMPTY = "No map yet. Press Run: the mosaic appears with the first batch and sharpens with every further one."
+
+
+def plane_values(mosaic: Mosaic, plane: str) -> NDArray[Any]:
+    """(ny, nx) values of a plane, NaN outside the exposed area and at its rim (below 1 % of the largest exposure).
+
+    A significance-only map has nothing but its significance.
+    """
+    values = getattr(mosaic, plane)
+    if values is None:
+        return np.full(mosaic.shape, np.nan)
+    inside = mosaic.valid
+    if mosaic.exposure is not None:
+        inside = inside & (mosaic.exposure > 0.01 * mosaic.exposure.max())
+    return np.where(inside, values, np.nan)
+
+
+class SkyView(pn.viewable.Viewer):
+    """The map with its switches and the line of numbers below it.
+
+    The figure is built by HoloViews when the first mosaic arrives; afterwards only its sources change, so that zoom
+    and pan stay with the user.
+    """
+
+    plane = param.Selector(default="significance", objects=list(PLANES), doc="Which map is shown.")
+    stretch = param.Selector(default="asinh", objects=list(STRETCHES), doc="Colour stretch.")
+
+    def __init__(self, session: Session, **params: Any) -> None:
+        super().__init__(**params)
+        self._session = session
+        self._figure: figure | None = None
+        self._info = ColumnDataSource()
+        self._readout = Div(text=HINT, tags=[HINT], css_classes=["readout"], sizing_mode="stretch_width")
+        planes = pn.widgets.RadioButtonGroup.from_param(self.param.plane, name="", css_classes=["chips"])
+        stretches = pn.widgets.RadioButtonGroup.from_param(self.param.stretch, name="", css_classes=["chips"])
+        self._pane = Pane("Sky", bar=[planes], menu=[stretches], body=empty_state(EMPTY), foot=self._readout)
+        session.param.watch(lambda _: self.refresh(), "product_version")
+        self.param.watch(lambda _: self.refresh(), ["plane", "stretch"])
+        self.refresh()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._pane
+
+    def refresh(self) -> None:
+        """Show the session's mosaic."""
+        mosaic = self._session.mosaic
+        if mosaic is None:
+            return
+        values = plane_values(mosaic, self.plane)
+        scale = natural_scale(values, self.plane, self.stretch)
+        indices = scale.indices(values)
+        columns = source_columns(self._session.sources, mosaic.wcs)
+        if self._figure is None or self._shape != mosaic.shape:
+            self._build(mosaic, indices)
+        else:
+            self._image.data = {**self._image.data, "image": [indices]}
+            self._rings.data = {"x": columns["x"], "y": columns["y"], "line_color": columns["colour"]}
+            self._names.data = {key: columns[key] for key in ("x", "y", "name")}
+        self._info.tags = [self._facts(mosaic, scale)]
+
+    def centre(self, ra: float, dec: float, half_width: float = 3.0) -> None:
+        """Bring a position (degrees) to the middle, `half_width` degrees to each side."""
+        mosaic = self._session.mosaic
+        if self._figure is None or mosaic is None:
+            return
+        x, y = (float(value) for value in mosaic.wcs.wcs_world2pix(ra, dec, 0))
+        reach = half_width / float(np.abs(mosaic.wcs.pixel_scale_matrix).max())
+        self._figure.x_range.update(start=x - reach, end=x + reach)
+        self._figure.y_range.update(start=y - reach, end=y + reach)
+
+    def _build(self, mosaic: Mosaic, indices: NDArray[np.uint8]) -> None:
+        """The figure, once for every grid."""
+        self._shape = mosaic.shape
+        picture = sky_picture(indices, mosaic.wcs, self._session.sources)
+        plot = hv.render(picture.opts(responsive=True, xaxis=None, yaxis=None, default_tools=[], toolbar="above"))
+        wheel, pan = WheelZoomTool(zoom_on_axis=False), PanTool()
+        plot.tools = [pan, wheel, BoxZoomTool(match_aspect=True), ResetTool(), SaveTool()]
+        plot.toolbar.update(active_scroll=wheel, active_drag=pan, logo=None)
+        plot.update(border_fill_color=None, background_fill_color="#101318", outline_line_color=None, min_border=0)
+        plot.x_range.update(bounds=None, min_interval=8)
+        plot.y_range.update(bounds=None, min_interval=8)
+        sources = {(type(r.glyph).__name__, getattr(r.glyph, "text", None)): r.data_source for r in plot.renderers}
+        self._image, self._rings = sources["Image", None], sources["Scatter", None]
+        self._names = sources["Text", "name"]
+        square = CustomJS(args={"fig": plot, "shape": list(mosaic.shape)}, code=asset_path("square_pixels.js").read_text())
+        plot.js_on_change("inner_width", square)
+        plot.js_on_change("inner_height", square)
+        cursor = CustomJS(
+            args={"info": self._info, "out": self._readout, "source": self._image}, code=asset_path("sky_cursor.js").read_text()
+        )
+        plot.js_on_event(MouseMove, cursor)
+        plot.js_on_event(MouseLeave, CustomJS(args={"out": self._readout}, code="out.text = out.tags[0]"))
+        self._figure = plot
+        self._pane.body = pn.pane.Bokeh(plot, sizing_mode="stretch_both", css_classes=["sky"])
+
+    def _facts(self, mosaic: Mosaic, scale: Scale) -> dict[str, Any]:
+        """What the browser needs to turn a pixel into numbers."""
+        wcs = mosaic.wcs.wcs
+        matrix = mosaic.wcs.pixel_scale_matrix
+        units = {"significance": "σ", "flux": mosaic.unit, "exposure": "s", "variance": f"({mosaic.unit})²"}
+        return {
+            "projection": str(wcs.ctype[0])[-3:],
+            "crval": [float(value) for value in wcs.crval],
+            "crpix": [float(value) for value in wcs.crpix],
+            "cdelt": [float(matrix[0, 0]), float(matrix[1, 1])],
+            "shape": list(mosaic.shape),
+            "low": scale.low,
+            "high": scale.high,
+            "stretch": scale.stretch,
+            "unit": units[self.plane],
+            "label": self.plane,
+        }

@@ -1,0 +1,94 @@
+"""The source table: what was found and measured on the combined map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import panel as pn
+
+from components.pane import Pane, empty_state
+from components.sky import SkyView
+from dashboard.products.catalog import MeasuredSource, SourceTable
+from dashboard.session import Session
+
+EMPTY = "No sources yet. They are found and measured on the sum of all batches that have landed."
+
+
+def offset_text(source: MeasuredSource) -> str:
+    """Distance to the catalogue position, or what is known instead."""
+    if source.kind in {"new", "forced"}:
+        return "–"
+    return f"{source.offset:.2f}′" + (" ambiguous" if source.kind == "ambiguous" else "")
+
+
+def rows(table: SourceTable) -> pd.DataFrame:
+    """Text columns in reading order: detected first, then upper limits."""
+    return pd.DataFrame(
+        [
+            {
+                "name": s.name + (" ▲ edge" if s.near_edge else ""),
+                "σ": f"{s.scaled_significance:.1f}",
+                "flux": f"< {s.upper_limit:.2f}" if s.kind == "forced" else f"{s.flux:.2f} ± {s.flux_error:.2f}",
+                "RA": f"{s.ra:.3f}",
+                "Dec": f"{s.dec:+.3f}",
+                "match": offset_text(s),
+            }
+            for s in table.sources
+        ],
+        columns=["name", "σ", "flux", "RA", "Dec", "match"],
+    )
+
+
+def status(table: SourceTable) -> str:
+    """One line: counts, the width of empty sky, false peaks."""
+    new = sum(s.kind == "new" for s in table.sources)
+    return (
+        f"{len(table.detected)} above {table.threshold:g} σ · {new} new · σ(empty sky) {table.sky_width:.2f}"
+        f" · {table.negative_peaks} peaks below −{table.threshold:g} σ · flux in {table.flux_unit or 'no unit'}"
+    )
+
+
+class SourcesView(pn.viewable.Viewer):
+    """The table; a click on a row centres the map."""
+
+    def __init__(self, session: Session, sky: SkyView, **params: Any) -> None:
+        super().__init__(**params)
+        self._session, self._sky = session, sky
+        self._status = pn.pane.HTML("", margin=0)
+        self._table: Any = None
+        self._pane = Pane("Sources", body=empty_state(EMPTY), foot=self._status)
+        session.param.watch(lambda _: self.refresh(), "product_version")
+        self.refresh()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._pane
+
+    def refresh(self) -> None:
+        """Show the session's sources."""
+        if self._session.mosaic is None:
+            return
+        frame = rows(self._session.sources)
+        if self._table is None:
+            self._table = pn.widgets.Tabulator(
+                frame,
+                show_index=False,
+                disabled=True,
+                selectable=1,
+                layout="fit_data_stretch",
+                sizing_mode="stretch_both",
+                text_align={"σ": "right", "flux": "right", "RA": "right", "Dec": "right", "match": "right"},
+                titles={"flux": f"flux {self._session.sources.flux_unit}"},
+                theme="simple",
+                css_classes=["sources"],
+            )
+            self._table.on_click(self._centre)
+            self._pane.body = self._table
+        elif not frame.equals(self._table.value):
+            self._table.value = frame
+        self._status.object = status(self._session.sources)
+
+    def _centre(self, event: Any) -> None:
+        source = self._session.sources.sources[event.row]
+        self._session.selected = source.name
+        self._sky.centre(source.ra, source.dec)

@@ -1,0 +1,98 @@
+"""GET with a deadline and a few tries, and sentences for what goes wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from dashboard.errors import ArchiveUnavailable
+
+CONNECT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class WebService:
+    """A service asked by GET.
+
+    Attributes
+    ----------
+    name
+        How sentences call it, e.g. "The timesystem".
+    url
+        Address without trailing slash.
+    client
+        Connections to use; None opens one for each call.
+    seconds
+        Deadline of reading one answer.
+    pauses
+        Seconds to wait before each further try; their number is the number of retries.
+    """
+
+    name: str
+    url: str
+    client: httpx.Client | None = None
+    seconds: float = 60.0
+    pauses: tuple[float, ...] = (0.5, 2.0)
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> httpx.Response:
+        """The answer with status 200, or 400 when the service refuses the question.
+
+        Lost connections, missed deadlines and 5xx are tried again.
+
+        Raises
+        ------
+        ArchiveUnavailable
+            When no such answer comes.
+        """
+        if not self.url:
+            raise ArchiveUnavailable(f"{self.name} has no address: start the observatory, or choose another host_type.")
+        problem = ""
+        for pause in (0.0, *self.pauses):
+            time.sleep(pause)
+            try:
+                response = self._send(self.url + path, params)
+            except httpx.TimeoutException:
+                problem = f"did not answer within {self.seconds:g} s"
+            except (httpx.TransportError, httpx.TooManyRedirects, httpx.DecodingError, httpx.InvalidURL):
+                problem = "cannot be reached"
+            else:
+                if response.status_code in (200, 400):
+                    return response
+                problem = f"answered with HTTP status {response.status_code}"
+                if response.status_code < 500:
+                    break
+        raise ArchiveUnavailable(f"{self.name} ({self.url}) {problem}: try again later.")
+
+    def get_json(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        """The JSON of an answer with status 200.
+
+        Raises
+        ------
+        ArchiveUnavailable
+            When there is no such answer, or it is no JSON.
+        """
+        response = self.get(path, params)
+        if response.status_code != 200:
+            raise ArchiveUnavailable(f"{self.name} ({self.url}) refused the question: {response.text[:200]}")
+        return self.decode(response)
+
+    def decode(self, response: httpx.Response) -> Any:
+        """JSON of a response; ArchiveUnavailable when it is something else, such as a proxy's HTML page."""
+        try:
+            return response.json()
+        except ValueError:
+            raise self.malformed("is no JSON") from None
+
+    def malformed(self, what: str) -> ArchiveUnavailable:
+        """The error for an answer that cannot be used."""
+        return ArchiveUnavailable(f"{self.name} ({self.url}) sent an answer that {what}: try again later.")
+
+    def _send(self, url: str, params: Mapping[str, str] | None) -> httpx.Response:
+        timeout = httpx.Timeout(self.seconds, connect=min(CONNECT_SECONDS, self.seconds))
+        if self.client is not None:
+            return self.client.get(url, params=params, timeout=timeout)
+        return httpx.get(url, params=params, timeout=timeout, follow_redirects=True)

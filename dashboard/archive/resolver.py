@@ -1,0 +1,171 @@
+"""From a name to a position: the dispatcher's resolver first, then Simbad. A name that does not resolve is never (0, 0)."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+from astropy.coordinates import angular_separation
+
+from dashboard.archive.fetching import WebService
+from dashboard.archive.reference_catalog import close_names
+from dashboard.errors import ArchiveError, ArchiveUnavailable, RequestError, UnknownSource
+from dashboard.request.request import Request
+from dashboard.settings import Host
+
+DISAGREEMENT_ARCMIN = 1.0
+SIMBAD_SECONDS = 20.0
+
+Position = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to look.
+
+    Attributes
+    ----------
+    name
+        As asked, or made from the position when no name is given.
+    ra, dec
+        Degrees, FK5.
+    origin
+        Who gave the position: "given", "MMODA", "Simbad" or "simulated observatory".
+    notes
+        What the user should know, e.g. that name and position disagree.
+    """
+
+    name: str
+    ra: float
+    dec: float
+    origin: str
+    notes: tuple[str, ...] = ()
+
+
+def resolve(request: Request, host: Host, client: httpx.Client | None = None, simbad: Callable[[str], Position] | None = None) -> Target:
+    """Position of the request's target.
+
+    Parameters
+    ----------
+    request
+        Its position is taken when given; else src_name is looked up.
+    host
+        Its dispatcher is asked first. Simbad is asked after it, except by the simulated host.
+    client
+        Connections to use.
+    simbad
+        Looks a name up, as `simbad_position` does.
+
+    Raises
+    ------
+    RequestError
+        Neither name nor position.
+    UnknownSource
+        No resolver knows the name.
+    ArchiveUnavailable
+        No resolver answers.
+    """
+    name = request.src_name.strip()
+    if request.position is None:
+        if not name:
+            raise RequestError("Neither a name nor a position is given: set src_name, or RA and DEC.", "src_name")
+        return _look_up(name, host, client, simbad or simbad_position)
+    ra, dec = request.position
+    if not name:
+        return Target(f"RA {ra:.4f} Dec {dec:+.4f}", ra, dec, "given")
+    try:
+        known = _look_up(name, host, client, simbad or simbad_position)
+    except ArchiveError as error:
+        return Target(name, ra, dec, "given", (f"The given position is used; the name was not checked. {error.sentence}",))
+    apart = math.degrees(angular_separation(*map(math.radians, (ra, dec, known.ra, known.dec)))) * 60
+    if apart <= DISAGREEMENT_ARCMIN:
+        return Target(name, ra, dec, "given")
+    note = (
+        f"The given position lies {apart:.1f}' from {name} as {known.origin} knows it "
+        f"({known.ra:.4f}, {known.dec:+.4f}): the given one, ({ra:.4f}, {dec:+.4f}), is used."
+    )
+    return Target(name, ra, dec, "given", (note,))
+
+
+def _look_up(name: str, host: Host, client: httpx.Client | None, simbad: Callable[[str], Position]) -> Target:
+    failures: list[ArchiveError] = []
+    resolvers = [("simulated observatory" if host.simulated else "MMODA", lambda text: dispatcher_position(text, host, client))]
+    if not host.simulated:
+        resolvers.append(("Simbad", simbad))
+    for origin, position in resolvers:
+        try:
+            return Target(name, *position(name), origin)
+        except ArchiveError as error:
+            failures.append(error)
+    if all(isinstance(error, ArchiveUnavailable) for error in failures):
+        raise ArchiveUnavailable(f"The name {name!r} could not be looked up: {' '.join(e.sentence for e in failures)} Or give RA and DEC.")
+    silent = " One resolver did not answer." if any(isinstance(error, ArchiveUnavailable) for error in failures) else ""
+    similar = close_names(name)
+    hint = f" (similar: {', '.join(similar)})" if similar else ""
+    raise UnknownSource(f"No resolver knows the name {name!r}: check its spelling{hint}, or give RA and DEC.{silent}")
+
+
+def dispatcher_position(name: str, host: Host, client: httpx.Client | None = None) -> Position:
+    """RA, Dec in degrees from the dispatcher's `resolve_name`, whose failures carry no status code but a message.
+
+    Raises
+    ------
+    UnknownSource
+        The dispatcher answers that it cannot resolve the name.
+    ArchiveUnavailable
+        It does not answer, or with something else.
+    """
+    service = WebService(f"The name resolver of {host.name}", host.dispatcher_url, client, seconds=min(host.request_seconds, 30.0))
+    answer = service.get_json("/resolve_name", {"name": name})
+    if not isinstance(answer, dict):
+        raise service.malformed("is no position")
+    if "could not be resolved" in str(answer.get("message", "")) or answer.get("have_coordinates") is False:
+        raise UnknownSource(f"The name resolver of {host.name} does not know {name!r}.")
+    return _sane_position(answer.get("RA"), answer.get("DEC"), service.malformed("holds no position"))
+
+
+def simbad_position(name: str) -> Position:
+    """RA, Dec in degrees from Simbad.
+
+    Raises
+    ------
+    UnknownSource
+        Simbad does not know the name.
+    ArchiveUnavailable
+        Simbad does not answer.
+    """
+    from astroquery.exceptions import NoResultsWarning  # imports and configures much: only when Simbad is asked
+    from astroquery.simbad import SimbadClass
+    from pyvo.dal.exceptions import DALAccessError
+    from requests.adapters import HTTPAdapter
+
+    class Deadline(HTTPAdapter):  # type: ignore[misc]
+        """Gives every request the deadline that the Simbad client itself does not set."""
+
+        def send(self, request: object, **options: object) -> object:
+            return super().send(request, **{**options, "timeout": options.get("timeout") or SIMBAD_SECONDS})
+
+    simbad = SimbadClass()
+    simbad._session.mount("https://", Deadline())  # no public way to its session
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NoResultsWarning)
+            table = simbad.query_object(name)
+    except (OSError, DALAccessError):
+        raise ArchiveUnavailable("Simbad cannot be reached: try again later.") from None
+    if table is None or len(table) == 0:
+        raise UnknownSource(f"Simbad does not know {name!r}.")
+    return _sane_position(table["ra"][0], table["dec"][0], ArchiveUnavailable(f"Simbad has no position for {name!r}."))
+
+
+def _sane_position(ra: object, dec: object, otherwise: ArchiveError) -> Position:
+    try:
+        position = float(ra), float(dec)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise otherwise from None
+    if not (0 <= position[0] <= 360 and -90 <= position[1] <= 90):
+        raise otherwise
+    return position

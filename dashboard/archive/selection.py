@@ -1,0 +1,115 @@
+"""The science windows of a request."""
+
+from __future__ import annotations
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.archive.pointings import Pointings, revolution
+from dashboard.archive.resolver import Target
+from dashboard.archive.timesystem import Timesystem
+from dashboard.errors import NoScienceWindows
+from dashboard.request.request import Request
+from dashboard.request.times import TimePoint, TimeSpan
+from dashboard.settings import Host
+
+SAMPLE_SEED = 0
+WHOLE_SKY_DEG = 180.0
+
+
+def find_pointings(request: Request, target: Target, host: Host, client: httpx.Client | None = None) -> Pointings:
+    """Ask the archive for the pointings that a request means, thinned to `n_scw_image`.
+
+    Parameters
+    ----------
+    request
+        Selects by scw_list, else by revolutions, else by T1 and T2; the latter two within radius of the target. With
+        several instruments the widest radius counts.
+    target
+        Direction the radius is counted from.
+    host
+        Its timesystem is asked.
+    client
+        Connections to use.
+
+    Raises
+    ------
+    NoScienceWindows
+        When nothing is found, or windows of scw_list are not in the archive.
+    ArchiveUnavailable
+        When the timesystem does not answer.
+    """
+    timesystem = Timesystem(host.timesystem_url, client)
+    if request.scw_ids:
+        pointings = _listed(request, timesystem)
+    else:
+        pointings = _around(request, target, timesystem)
+    return pointings.take(stratified_sample(len(pointings), sample_size(request.n_scw_image, len(pointings))))
+
+
+def sample_size(n_scw_image: float, total: int) -> int:
+    """How many of `total` science windows `n_scw_image` means: -1 or less all, a negative fraction at least one, else at most all."""
+    if n_scw_image <= -1:
+        return total
+    if n_scw_image < 0:
+        return min(total, max(1, round(-n_scw_image * total)))
+    return min(int(n_scw_image), total)
+
+
+def stratified_sample(total: int, size: int, seed: int = SAMPLE_SEED) -> NDArray[np.intp]:
+    """Indices, ascending, of one random row out of each of `size` runs of equal length (within 1) of `total` rows in time order."""
+    edges = np.arange(size + 1) * total // max(size, 1)
+    return np.random.default_rng(seed).integers(edges[:-1], edges[1:]).astype(np.intp)
+
+
+def _around(request: Request, target: Target, timesystem: Timesystem) -> Pointings:
+    radius = max(request.radius_for(instrument) for instrument in request.instruments)
+    revolutions = sorted(set(request.revolutions))
+    spans = _runs(revolutions) if revolutions else request.times
+    found = timesystem.scwlist(spans, target.ra, target.dec, radius, request.data_version)
+    if revolutions:
+        found = _only(found, [revolution(scw) in revolutions for scw in found])
+    if not len(found):
+        when = f"in revolutions {_shortened(map(str, revolutions))}" if revolutions else _described(request.times)
+        way_out = "name other revolutions" if revolutions else "widen T1 to T2"
+        raise NoScienceWindows(
+            f"No {request.data_version} science window points within {radius:g} deg of {target.name} ({target.ra:.3f}, {target.dec:+.3f}) "
+            f"{when}: {way_out}, or enlarge radius."
+        )
+    return found
+
+
+def _listed(request: Request, timesystem: Timesystem) -> Pointings:
+    wanted = request.scw_ids
+    spans = _runs(sorted({revolution(scw) for scw in wanted}))
+    found = timesystem.scwlist(spans, 0.0, 0.0, WHOLE_SKY_DEG, request.data_version, min_good=0)
+    if missing := sorted(set(wanted) - set(found.swid)):
+        raise NoScienceWindows(
+            f"{len(missing)} of the {len(wanted)} science windows of scw_list are not in the archive's {request.data_version} list: "
+            f"{_shortened(missing)}; remove them."
+        )
+    return _only(found, [scw in wanted for scw in found])
+
+
+def _only(pointings: Pointings, keep: list[bool]) -> Pointings:
+    return pointings.take(np.flatnonzero(keep))
+
+
+def _runs(revolutions: list[int]) -> tuple[TimeSpan, ...]:
+    """One span for each run of consecutive revolutions: two conversions instead of two for every revolution."""
+    numbers = np.array(revolutions)
+    runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+    return tuple(TimeSpan(TimePoint("rev", int(run[0])), TimePoint("rev", int(run[-1]))) for run in runs)
+
+
+def _shortened(words: object, most: int = 5) -> str:
+    listed = list(words)  # type: ignore[call-overload]
+    return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
+
+
+def _described(spans: tuple[TimeSpan, ...]) -> str:
+    def name(point: TimePoint) -> str:
+        return str(point.value) if point.kind == "utc" else f"{point.kind} {point.value}"
+
+    return "in " + _shortened([f"{name(span.start)} to {name(span.stop)}" for span in spans])

@@ -1,0 +1,155 @@
+"""ODA's timesystem: revolutions to times, and the science windows of an interval and direction."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.archive.fetching import WebService
+from dashboard.archive.pointings import Pointings
+from dashboard.errors import ArchiveError, ArchiveUnavailable
+from dashboard.request.times import TimePoint, TimeSpan
+
+MIN_GOOD_SECONDS = 500
+SECONDS_A_DAY = 86400.0
+_ROLL_COLUMNS = ("RA_SCZ", "DEC_SCZ", "TELAPSE")
+_COLUMNS = ("SWID", "RA_SCX", "DEC_SCX", "TSTART", "TSTOP")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+
+log = logging.getLogger(__name__)
+
+
+class Timesystem:
+    """Client of one timesystem.
+
+    Parameters
+    ----------
+    url
+        Address up to and with `/api/v1.0`.
+    client
+        Connections to use; None opens one for each call.
+    """
+
+    def __init__(self, url: str, client: httpx.Client | None = None) -> None:
+        self._service = WebService("The timesystem", url.rstrip("/"), client)
+
+    def healthy(self) -> bool:
+        """Whether it answers its health check."""
+        try:
+            return self._service.get("/healthcheck").status_code == 200
+        except ArchiveUnavailable:
+            return False
+
+    def convert_revolution(self, revolution: int) -> tuple[float, float]:
+        """Start and end of a revolution, IJD.
+
+        Raises
+        ------
+        ArchiveError
+            When the timesystem does not know the revolution; ArchiveUnavailable when it does not answer usefully.
+        """
+        response = self._service.get(f"/converttime/REVNUM/{revolution:d}/IJD")
+        if response.status_code == 400:
+            raise ArchiveError(f"The timesystem cannot convert revolution {revolution}: {_reason(response)}")
+        numbers = [float(text) for text in _NUMBER.findall(response.text)]
+        if len(numbers) < 2 or not 0 < numbers[-2] < numbers[-1] < 1e4:
+            raise self._service.malformed(f"holds no start and end of revolution {revolution}")
+        return numbers[-2], numbers[-1]
+
+    def edges(self, span: TimeSpan) -> tuple[str, str]:
+        """Start and stop as UTC, a revolution replaced by its beginning (start) or end (stop)."""
+        moments = []
+        for side, point in enumerate((span.start, span.stop)):
+            ijd = point if point.kind != "rev" else TimePoint("ijd", self.convert_revolution(int(point.value))[side])
+            moments.append(ijd.isot)
+        return moments[0], moments[1]
+
+    def scwlist(
+        self, spans: Sequence[TimeSpan], ra: float, dec: float, radius: float, data_version: str, min_good: float = MIN_GOOD_SECONDS
+    ) -> Pointings:
+        """Pointings (no slews) that overlap any of the spans and point within `radius` of a direction.
+
+        Parameters
+        ----------
+        spans
+            Intervals; what lies in several is listed once.
+        ra, dec, radius
+            Degrees.
+        data_version
+            "CONS" or "NRT".
+        min_good
+            `min_good_isgri` of the timesystem: shortest elapsed seconds, and IBIS in science mode. 0 lists all.
+
+        Returns
+        -------
+        Pointings
+            In time order, possibly empty. RA_SCZ, DEC_SCZ are NaN where the server has no such columns.
+
+        Raises
+        ------
+        ArchiveError
+            When the timesystem refuses the query; ArchiveUnavailable when it does not answer usefully.
+        """
+        query = {"ra": f"{ra:.4f}", "dec": f"{dec:.4f}", "radius": f"{radius:.4f}", "return_index_version": "yes"}
+        if min_good > 0:
+            query["min_good_isgri"] = f"{min_good:.0f}"
+        rows: dict[str, tuple[float, ...]] = {}
+        versions: set[str] = set()
+        for span in spans:
+            start, stop = self.edges(span)
+            found, version = self._list(f"/scwlist/{data_version.lower()}/{start}/{stop}", query)
+            rows.update(found)
+            versions.add(version)
+        swid = sorted(rows)
+        columns = np.array([rows[scw] for scw in swid], dtype=float).reshape(-1, 7).T
+        return Pointings(tuple(swid), *np.ascontiguousarray(columns), index_version="+".join(sorted(versions - {""})))
+
+    def _list(self, path: str, query: dict[str, str]) -> tuple[dict[str, tuple[float, ...]], str]:
+        """Rows (ra_scx, dec_scx, ra_scz, dec_scz, tstart, tstop, telapse) by SWID, and the version of the index."""
+        response = self._service.get(path, {**query, "return_columns": ",".join((*_COLUMNS, *_ROLL_COLUMNS))})
+        if response.status_code == 400 and any(name in response.text for name in _ROLL_COLUMNS):
+            log.warning("The timesystem lacks some of the columns %s; asking without them.", ", ".join(_ROLL_COLUMNS))
+            response = self._service.get(path, {**query, "return_columns": ",".join(_COLUMNS)})
+        if response.status_code == 400:
+            raise ArchiveError(f"The timesystem refused the query: {_reason(response)}")
+        answer = self._service.decode(response)
+        table = answer.get("scwlist", answer) if isinstance(answer, dict) else None
+        if not isinstance(table, dict) or any(not isinstance(table.get(name), list) for name in _COLUMNS):
+            raise self._service.malformed(f"lacks the columns {', '.join(_COLUMNS)}")
+        swid, *times = (table[name] for name in _COLUMNS)
+        try:
+            ra_scx, dec_scx, tstart, tstop = (_floats(column, len(swid)) for column in times)
+            blank = [None] * len(swid)
+            ra_scz, dec_scz, telapse = (_floats(table.get(name, blank), len(swid)) for name in _ROLL_COLUMNS)
+        except (TypeError, ValueError):
+            raise self._service.malformed("has columns that are not numbers of one length") from None
+        telapse = np.where(np.isfinite(telapse), telapse, (tstop - tstart) * SECONDS_A_DAY)
+        if not all(np.isfinite(column).all() for column in (ra_scx, dec_scx, tstart, tstop)):
+            raise self._service.malformed("lacks directions or times of some science windows")
+        columns = zip(ra_scx, dec_scx, ra_scz, dec_scz, tstart, tstop, telapse, strict=True)
+        pointings = {str(scw)[:12]: row for scw, row in zip(swid, columns, strict=True) if re.fullmatch(r"\d{11}0(\.\d{3})?", str(scw))}
+        return pointings, str(answer.get("index_version", ""))
+
+
+def _floats(column: Sequence[Any], length: int) -> NDArray[np.float64]:
+    values = np.array([np.nan if value is None else float(value) for value in column], dtype=float)
+    if len(values) != length:
+        raise ValueError("columns differ in length")
+    return values
+
+
+def _reason(response: httpx.Response) -> str:
+    """The server's words for a 400: a list of problems, or {"bad request": ...}, or plain text."""
+    try:
+        body = json.loads(response.text)
+    except ValueError:
+        body = response.text
+    parts = body.values() if isinstance(body, dict) else body if isinstance(body, list) else [body]
+    return "; ".join(str(part) for part in parts)[:300]

@@ -1,0 +1,159 @@
+"""What a sum remembers of each batch besides its pixels: who computed it, from which science windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.io import fits
+
+from dashboard.errors import NotCombinable
+from dashboard.products.mosaic import Mosaic, Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What maps must share to be added.
+
+    Attributes
+    ----------
+    instrument, unit, osa_version
+        As in `Mosaic` and its provenance.
+    band
+        (E_min, E_max) in keV to 0.01 keV, None when unknown.
+    simulated
+        True when the maps are no observations.
+    """
+
+    instrument: str
+    unit: str
+    osa_version: str
+    band: tuple[float, float] | None
+    simulated: bool
+
+    @classmethod
+    def of(cls, mosaic: Mosaic) -> Kind:
+        """The kind of a map."""
+        band = None if mosaic.band is None else (round(float(mosaic.band[0]), 2), round(float(mosaic.band[1]), 2))
+        origin = mosaic.provenance
+        return cls(mosaic.instrument, mosaic.unit.strip(), origin.osa_version, band, origin.simulated)
+
+    def accept(self, other: Kind, batch_id: str) -> None:
+        """Raise NotCombinable with the first difference, as a sentence."""
+        if self.simulated != other.simulated:
+            what = "simulated, the others are observed" if other.simulated else "observed, the others are simulated"
+            raise NotCombinable(f"Batch {batch_id} is {what}: they are never added.")
+        for name, label in (("instrument", "instrument"), ("band", "energy band"), ("unit", "unit"), ("osa_version", "OSA version")):
+            mine, its = getattr(self, name), getattr(other, name)
+            if mine != its:
+                raise NotCombinable(
+                    f"Batch {batch_id} has {label} {its or 'unknown'}, the others {mine or 'unknown'}: add only equal ones."
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """One batch in a sum.
+
+    Attributes
+    ----------
+    batch_id
+        Identity of the batch.
+    tstart, tstop
+        IJD (TT), NaN when unknown.
+    ontime
+        Seconds, NaN when unknown.
+    provenance
+        Of the batch's product.
+    """
+
+    batch_id: str
+    tstart: float
+    tstop: float
+    ontime: float
+    provenance: Provenance
+
+    @classmethod
+    def of(cls, batch_id: str, mosaic: Mosaic) -> Contribution:
+        """What is remembered of this map."""
+        return cls(batch_id, float(mosaic.tstart), float(mosaic.tstop), float(mosaic.ontime), mosaic.provenance)
+
+
+def interval(contributions: Sequence[Contribution]) -> tuple[float, float]:
+    """First start and last stop of those that are known, IJD (TT); NaN when none is."""
+    return (
+        float(np.fmin.reduce([c.tstart for c in contributions], initial=np.nan)),
+        float(np.fmax.reduce([c.tstop for c in contributions], initial=np.nan)),
+    )
+
+
+def merged(contributions: Iterable[Contribution], batches_asked: int) -> Provenance:
+    """Provenance of the sum; the same in whatever order the batches came.
+
+    Jobs stand in the order of their batches' start, science windows in time order. Values that differ are joined by "+".
+    """
+    ordered = sorted(contributions, key=lambda c: (np.nan_to_num(c.tstart, nan=np.inf), c.batch_id))
+    parts = [c.provenance for c in ordered]
+
+    def joined(name: str) -> str:
+        return "+".join(sorted({getattr(part, name) for part in parts} - {""}))
+
+    seeds = {part.seed for part in parts}
+    used = sum(part.batches_used for part in parts)
+    return Provenance(
+        origin=joined("origin"),
+        host=joined("host"),
+        osa_version=joined("osa_version"),
+        data_version=joined("data_version"),
+        job_ids=tuple(dict.fromkeys(job for part in parts for job in part.job_ids)),
+        scw=tuple(sorted({swid for part in parts for swid in part.scw})),
+        batches_used=used,
+        batches_asked=max(batches_asked, used),
+        seed=seeds.pop() if len(seeds) == 1 else None,
+    )
+
+
+_TEXTS = {"ORIGIN": "origin", "HOST": "host", "OSAVERS": "osa_version", "DATAVERS": "data_version"}
+
+
+def contributions_to_table(contributions: Sequence[Contribution]) -> fits.BinTableHDU:
+    """A FITS table BATCHES, one row a batch in the order of addition; job and ScW ids are separated by blanks."""
+    parts = [c.provenance for c in contributions]
+    texts = {
+        "BATCH_ID": [c.batch_id for c in contributions],
+        **{column: [getattr(part, name) for part in parts] for column, name in _TEXTS.items()},
+        "JOB_IDS": [" ".join(part.job_ids) for part in parts],
+        "SCW": [" ".join(part.scw) for part in parts],
+        "SEED": ["" if part.seed is None else str(part.seed) for part in parts],
+    }
+    columns = [
+        *(fits.Column(name, f"{max([1, *map(len, values)])}A", array=np.array(values, dtype=str)) for name, values in texts.items()),
+        fits.Column("TSTART", "D", unit="d", array=[c.tstart for c in contributions]),
+        fits.Column("TSTOP", "D", unit="d", array=[c.tstop for c in contributions]),
+        fits.Column("ONTIME", "D", unit="s", array=[c.ontime for c in contributions]),
+        fits.Column("NBATUSED", "J", array=[part.batches_used for part in parts]),
+        fits.Column("NBATASK", "J", array=[part.batches_asked for part in parts]),
+    ]
+    return fits.BinTableHDU.from_columns(columns, name="BATCHES")
+
+
+def contributions_from_table(table: fits.BinTableHDU) -> list[Contribution]:
+    """The rows of `contributions_to_table`."""
+    return [
+        Contribution(
+            str(row["BATCH_ID"]),
+            float(row["TSTART"]),
+            float(row["TSTOP"]),
+            float(row["ONTIME"]),
+            Provenance(
+                **{name: str(row[column]) for column, name in _TEXTS.items()},
+                job_ids=tuple(str(row["JOB_IDS"]).split()),
+                scw=tuple(str(row["SCW"]).split()),
+                batches_used=int(row["NBATUSED"]),
+                batches_asked=int(row["NBATASK"]),
+                seed=int(row["SEED"]) if row["SEED"] else None,
+            ),
+        )
+        for row in table.data
+    ]
