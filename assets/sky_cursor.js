@@ -1,6 +1,6 @@
 // Numbers under the cursor: pixel -> equatorial (TAN or ZEA) -> galactic, and the value its colour stands for.
 const D = Math.PI / 180
-const {projection, crval, crpix, cdelt, shape, low, high, stretch, unit, label} = info.tags[0]
+const {projection, crval, crpix, cdelt, shape, low, high, stretch, knee, unit, label} = info.tags[0]
 const px = cb_obj.x, py = cb_obj.y
 if (px < -0.5 || py < -0.5 || px > shape[1] - 0.5 || py > shape[0] - 0.5) { out.text = out.tags[0]; return }
 const xi = (px + 1 - crpix[0]) * cdelt[0] * D, eta = (py + 1 - crpix[1]) * cdelt[1] * D
@@ -18,9 +18,9 @@ const ny = shape[0], nx = shape[1]
 const i = Math.min(nx - 1, Math.max(0, Math.round(px))), j = Math.min(ny - 1, Math.max(0, Math.round(py)))
 const image = source.data.image[0]
 const index = image.length == ny ? image[j][i] : image[j * nx + i]
-let t = (index - 1) / 254
-t = stretch == "asinh" ? Math.sinh(t * Math.asinh(20)) / 20 : stretch == "sqrt" ? t * t : t
-const value = index == 0 ? "not exposed" : `${label} ${index == 255 ? "≥ " : "≈ "}${(low + t * (high - low)).toPrecision(3)} ${unit}`
+const t = (index - 1) / 254, span = high - low
+const above = stretch == "asinh" ? knee * Math.sinh(t * Math.asinh(span / knee)) : span * (stretch == "sqrt" ? t * t : t)
+const value = index == 0 ? "not exposed" : `${label} ${index == 255 ? "≥ " : "≈ "}${(low + above).toPrecision(3)} ${unit}`
 const f = (n, k) => n.toFixed(k), s = n => (n < 0 ? "−" : "+")
 const deg = ((ra / D) % 360 + 360) % 360, dd = dec / D
 out.text = `RA ${f(deg, 3)} Dec ${s(dd)}${f(Math.abs(dd), 3)} · ℓ ${f(l, 3)} b ${s(b)}${f(Math.abs(b), 3)} · ${value}`

@@ -24,8 +24,8 @@ class AskView(pn.viewable.Viewer):
         self._session = session
         self._fields = {name: self._field(name) for name in FIELDS}
         self._plan = pn.pane.HTML(plan_card(session), css_classes=["plan"], sizing_mode="stretch_width", margin=0)
-        self._check = pn.widgets.Button(name="Plan", css_classes=["quiet"], sizing_mode="stretch_width")
-        self._run = pn.widgets.Button(name="Run", css_classes=["primary"], sizing_mode="stretch_width")
+        self._check = pn.widgets.Button(name="Plan", css_classes=["act"], sizing_mode="stretch_width")
+        self._run = pn.widgets.Button(name="Run", css_classes=["act", "primary"], sizing_mode="stretch_width")
         self._check.on_click(self._propose)
         self._run.on_click(self._start)
         session.param.watch(self._show, ["plan", "problem", "busy"])

@@ -57,7 +57,7 @@ class SkyView(pn.viewable.Viewer):
         self._info = ColumnDataSource()
         self._readout = Div(text=HINT, tags=[HINT], css_classes=["readout"], sizing_mode="stretch_width")
         planes = pn.widgets.RadioButtonGroup.from_param(self.param.plane, name="", css_classes=["chips"])
-        stretches = pn.widgets.RadioButtonGroup.from_param(self.param.stretch, name="", css_classes=["chips"])
+        stretches = pn.widgets.Select.from_param(self.param.stretch, name="", css_classes=["menu"], width=80)
         self._pane = Pane("Sky", bar=[planes], menu=[stretches], body=empty_state(EMPTY), foot=self._readout)
         session.param.watch(lambda _: self.refresh(), "product_version")
         self.param.watch(lambda _: self.refresh(), ["plane", "stretch"])
@@ -132,6 +132,7 @@ class SkyView(pn.viewable.Viewer):
             "low": scale.low,
             "high": scale.high,
             "stretch": scale.stretch,
+            "knee": scale.knee,
             "unit": units[self.plane],
             "label": self.plane,
         }

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 VERSION_SUFFIX = {"CONS": "001", "NRT": "000"}
+_COLUMNS = ("ra_scx", "dec_scx", "ra_scz", "dec_scz", "tstart", "tstop", "telapse")
 
 
 def revolution(swid: str) -> int:
@@ -54,8 +55,5 @@ class Pointings:
 
     def take(self, indices: NDArray[np.intp]) -> Pointings:
         """The chosen rows, in the order of `indices`."""
-        return Pointings(
-            tuple(self.swid[i] for i in indices),
-            *(getattr(self, name)[indices] for name in ("ra_scx", "dec_scx", "ra_scz", "dec_scz", "tstart", "tstop", "telapse")),
-            index_version=self.index_version,
-        )
+        columns = {name: getattr(self, name)[indices] for name in _COLUMNS}
+        return Pointings(swid=tuple(self.swid[i] for i in indices), index_version=self.index_version, **columns)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,12 +11,12 @@ from astropy.coordinates import angular_separation
 
 from dashboard.archive.fetching import WebService
 from dashboard.archive.reference_catalog import close_names
+from dashboard.archive.simbad import simbad_position
 from dashboard.errors import ArchiveError, ArchiveUnavailable, RequestError, UnknownSource
 from dashboard.request.request import Request
 from dashboard.settings import Host
 
 DISAGREEMENT_ARCMIN = 1.0
-SIMBAD_SECONDS = 20.0
 
 Position = tuple[float, float]
 
@@ -124,48 +123,10 @@ def dispatcher_position(name: str, host: Host, client: httpx.Client | None = Non
         raise service.malformed("is no position")
     if "could not be resolved" in str(answer.get("message", "")) or answer.get("have_coordinates") is False:
         raise UnknownSource(f"The name resolver of {host.name} does not know {name!r}.")
-    return _sane_position(answer.get("RA"), answer.get("DEC"), service.malformed("holds no position"))
-
-
-def simbad_position(name: str) -> Position:
-    """RA, Dec in degrees from Simbad.
-
-    Raises
-    ------
-    UnknownSource
-        Simbad does not know the name.
-    ArchiveUnavailable
-        Simbad does not answer.
-    """
-    from astroquery.exceptions import NoResultsWarning  # imports and configures much: only when Simbad is asked
-    from astroquery.simbad import SimbadClass
-    from pyvo.dal.exceptions import DALAccessError
-    from requests.adapters import HTTPAdapter
-
-    class Deadline(HTTPAdapter):  # type: ignore[misc]
-        """Gives every request the deadline that the Simbad client itself does not set."""
-
-        def send(self, request: object, **options: object) -> object:
-            return super().send(request, **{**options, "timeout": options.get("timeout") or SIMBAD_SECONDS})
-
-    simbad = SimbadClass()
-    simbad._session.mount("https://", Deadline())  # no public way to its session
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NoResultsWarning)
-            table = simbad.query_object(name)
-    except (OSError, DALAccessError):
-        raise ArchiveUnavailable("Simbad cannot be reached: try again later.") from None
-    if table is None or len(table) == 0:
-        raise UnknownSource(f"Simbad does not know {name!r}.")
-    return _sane_position(table["ra"][0], table["dec"][0], ArchiveUnavailable(f"Simbad has no position for {name!r}."))
-
-
-def _sane_position(ra: object, dec: object, otherwise: ArchiveError) -> Position:
-    try:
-        position = float(ra), float(dec)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise otherwise from None
-    if not (0 <= position[0] <= 360 and -90 <= position[1] <= 90):
-        raise otherwise
-    return position
+        ra, dec = float(answer["RA"]), float(answer["DEC"])
+    except (KeyError, TypeError, ValueError):
+        raise service.malformed("holds no position") from None
+    if not (0 <= ra <= 360 and -90 <= dec <= 90):
+        raise service.malformed(f"puts {name!r} at ({ra}, {dec})")
+    return ra, dec

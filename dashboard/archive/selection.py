@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import httpx
 import numpy as np
 from numpy.typing import NDArray
@@ -103,8 +105,8 @@ def _runs(revolutions: list[int]) -> tuple[TimeSpan, ...]:
     return tuple(TimeSpan(TimePoint("rev", int(run[0])), TimePoint("rev", int(run[-1]))) for run in runs)
 
 
-def _shortened(words: object, most: int = 5) -> str:
-    listed = list(words)  # type: ignore[call-overload]
+def _shortened(words: Iterable[str], most: int = 5) -> str:
+    listed = list(words)
     return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
 
 

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from dashboard.archive.fetching import WebService
 from dashboard.archive.pointings import Pointings
 from dashboard.errors import ArchiveError, ArchiveUnavailable
-from dashboard.request.times import TimePoint, TimeSpan
+from dashboard.request.times import FIRST_NUMBER_READ_AS_MJD, TimePoint, TimeSpan
 
 MIN_GOOD_SECONDS = 500
 SECONDS_A_DAY = 86400.0
 _ROLL_COLUMNS = ("RA_SCZ", "DEC_SCZ", "TELAPSE")
+_ROW = ("ra_scx", "dec_scx", "ra_scz", "dec_scz", "tstart", "tstop", "telapse")
 _COLUMNS = ("SWID", "RA_SCX", "DEC_SCX", "TSTART", "TSTOP")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_EDGES = re.compile(r"(\d+(?:\.\d+)?)[\s,]+(\d+(?:\.\d+)?)[\s\"')\]]*$")
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +59,11 @@ class Timesystem:
         response = self._service.get(f"/converttime/REVNUM/{revolution:d}/IJD")
         if response.status_code == 400:
             raise ArchiveError(f"The timesystem cannot convert revolution {revolution}: {_reason(response)}")
-        numbers = [float(text) for text in _NUMBER.findall(response.text)]
-        if len(numbers) < 2 or not 0 < numbers[-2] < numbers[-1] < 1e4:
+        pair = _EDGES.search(response.text)
+        start, stop = map(float, pair.groups()) if pair else (0.0, 0.0)
+        if not 0 < start < stop < FIRST_NUMBER_READ_AS_MJD:
             raise self._service.malformed(f"holds no start and end of revolution {revolution}")
-        return numbers[-2], numbers[-1]
+        return start, stop
 
     def edges(self, span: TimeSpan) -> tuple[str, str]:
         """Start and stop as UTC, a revolution replaced by its beginning (start) or end (stop)."""
@@ -108,11 +110,11 @@ class Timesystem:
             rows.update(found)
             versions.add(version)
         swid = sorted(rows)
-        columns = np.array([rows[scw] for scw in swid], dtype=float).reshape(-1, 7).T
-        return Pointings(tuple(swid), *np.ascontiguousarray(columns), index_version="+".join(sorted(versions - {""})))
+        columns = np.ascontiguousarray(np.array([rows[scw] for scw in swid], dtype=float).reshape(-1, len(_ROW)).T)
+        return Pointings(tuple(swid), **dict(zip(_ROW, columns, strict=True)), index_version="+".join(sorted(versions - {""})))
 
     def _list(self, path: str, query: dict[str, str]) -> tuple[dict[str, tuple[float, ...]], str]:
-        """Rows (ra_scx, dec_scx, ra_scz, dec_scz, tstart, tstop, telapse) by SWID, and the version of the index."""
+        """Rows as `_ROW` by SWID, and the version of the index."""
         response = self._service.get(path, {**query, "return_columns": ",".join((*_COLUMNS, *_ROLL_COLUMNS))})
         if response.status_code == 400 and any(name in response.text for name in _ROLL_COLUMNS):
             log.warning("The timesystem lacks some of the columns %s; asking without them.", ", ".join(_ROLL_COLUMNS))

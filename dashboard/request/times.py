@@ -71,13 +71,16 @@ class TimePoint:
 
     @classmethod
     def _parse_iso(cls, text: str, year: int, field: str) -> TimePoint:
-        if not 2000 <= year <= 2026:
+        if not 2000 <= year <= 2027:
             raise _outside(text, field)
         try:
             Time(text, format="isot", scale="utc")
         except ValueError:
             raise RequestError(f"{field} = {text!r} is no date of the calendar: {_FORMS}.", field) from None
-        return cls("utc", text)
+        point = cls("utc", text)
+        if not 0 <= point.ijd < FIRST_NUMBER_READ_AS_MJD:
+            raise _outside(text, field)
+        return point
 
     @property
     def time(self) -> Time:

@@ -48,7 +48,8 @@ def test_revolutions_wait_for_the_archive() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", "yesterday", "2009-02-30", "15/02/2009", "rev:", "2150-01-01", -1, 1e5, 10**400, True, None, {}, "nan", "1e999"]
+    "wrong",
+    ["", "yesterday", "2009-02-30", "15/02/2009", "rev:", "2150-01-01", "2027-12-31", -1, 1e5, 10**400, True, None, {}, "nan", "1e999"],
 )
 def test_what_is_no_time_is_refused_by_name(wrong: Any) -> None:
     with pytest.raises(RequestError) as caught:

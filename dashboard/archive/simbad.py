@@ -1,0 +1,40 @@
+"""Simbad's word on a name."""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+
+from dashboard.errors import ArchiveUnavailable, UnknownSource
+
+SIMBAD_SECONDS = 20.0
+
+
+def simbad_position(name: str) -> tuple[float, float]:
+    """RA, Dec in degrees from Simbad.
+
+    Raises
+    ------
+    UnknownSource
+        Simbad does not know the name, or no position for it.
+    ArchiveUnavailable
+        Simbad does not answer.
+    """
+    from astroquery.exceptions import NoResultsWarning  # imports and configures much: only when Simbad is asked
+    from astroquery.simbad import SimbadClass
+    from pyvo.dal.exceptions import DALAccessError  # type: ignore[import-untyped]
+
+    simbad = SimbadClass()
+    session = simbad._session  # the client sets no deadline itself and has no public way to set one
+    session.request = partial(session.request, timeout=SIMBAD_SECONDS)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NoResultsWarning)
+            table = simbad.query_object(name)
+    except (OSError, DALAccessError):
+        raise ArchiveUnavailable("Simbad cannot be reached: try again later.") from None
+    row = table[0] if table is not None and len(table) else {"ra": float("nan"), "dec": float("nan")}
+    ra, dec = float(row["ra"]), float(row["dec"])
+    if not (0 <= ra <= 360 and -90 <= dec <= 90):
+        raise UnknownSource(f"Simbad has no position for {name!r}.")
+    return ra, dec
