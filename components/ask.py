@@ -26,7 +26,7 @@ class AskView(pn.viewable.Viewer):
         self._plan = pn.pane.HTML(plan_card(session), css_classes=["plan"], sizing_mode="stretch_width", margin=0)
         self._check = pn.widgets.Button(name="Plan", css_classes=["act"], sizing_mode="stretch_width")
         self._run = pn.widgets.Button(name="Run", css_classes=["act", "primary"], sizing_mode="stretch_width")
-        self._check.on_click(self._propose)
+        self._check.on_click(self._show_plan)
         self._run.on_click(self._start)
         session.param.watch(self._show, ["plan", "problem", "busy"])
         f = self._fields
@@ -74,29 +74,31 @@ class AskView(pn.viewable.Viewer):
                 values[name] = text
         self._session.request = type(self._session.request).from_dict({**values, "src_name": values.get("src_name", "")})
 
-    async def _propose(self, *_: Any) -> bool:
+    async def _planned(self) -> bool:
         session = self._session
         try:
             self._read()
             session.busy = "looking up name and science windows"
-            plan = await asyncio.to_thread(session.propose)
+            session.accept(*await asyncio.to_thread(session.propose))
         except DashboardError as error:
-            session.accept(None, error)
+            session.refuse(error)
             return False
-        session.accept(plan)
         return True
+
+    async def _show_plan(self, *_: Any) -> None:
+        await self._planned()
 
     async def _start(self, *_: Any) -> None:
         self._run.disabled = True
         try:
-            if await self._propose():
+            if await self._planned():
                 session = self._session
                 session.busy = "handing the batches over"
                 run_id = await asyncio.to_thread(session.start)
                 session.busy = ""
                 session.watch_run(run_id)
         except DashboardError as error:
-            self._session.accept(self._session.plan, error)
+            self._session.refuse(error)
         finally:
             self._run.disabled = False
 

@@ -1,21 +1,37 @@
-"""The plan in words, before Run."""
+"""The plan in words, before Run: what would be asked, how deep, how long, and what stands in the way."""
 
 from __future__ import annotations
 
 from html import escape
 
+from dashboard.plan.plan import Plan, exposure_text
 from dashboard.session import Session
+
+INVITATION = "Plan shows the science windows and batches before anything is sent."
+
+
+def plan_lines(plan: Plan, computed: int) -> str:
+    """HTML of a plan of which `computed` batches are there already."""
+    batches, left = len(plan.batches), len(plan.batches) - computed
+    ready = f" · {computed} already computed" if computed else ""
+    roles = f"▲ needs the roles {', '.join(plan.roles_needed)}" if plan.roles_needed else "✓ anonymous is enough (public, ≤ 50 ScW a batch)"
+    target = plan.target
+    return (
+        f'<p class="quiet">{escape(target.name)} {target.ra:.4f} {target.dec:+.4f} ({escape(target.origin)})</p>'
+        f'<p class="big">{plan.n_scw} ScW · {exposure_text(plan.exposure)} · {batches} batch{"es" * (batches != 1)}</p>'
+        f'<p class="quiet">{escape(plan.time_text(left))}{ready}</p>'
+        + "".join(f'<p class="quiet">1σ at the target: {escape(text)}</p>' for text in plan.sensitivity_texts())
+        + f'<p class="{"warn" if plan.roles_needed else "ok"}">{escape(roles)}</p>'
+        + "".join(f'<p class="warn">▲ {escape(notice)}</p>' for notice in plan.notices)
+    )
 
 
 def plan_card(session: Session) -> str:
-    """HTML: what is being waited for, what is wrong, or what would be asked."""
+    """HTML: what is wrong, what is being waited for, or the plan."""
     if session.problem:
         return f'<p class="bad" role="alert">{escape(session.problem)}</p>'
     if session.busy:
-        return f'<p class="quiet">{escape(session.busy)} …</p>'
+        return f'<p class="quiet" role="status">{escape(session.busy)} …</p>'
     if session.plan is None:
-        return '<p class="quiet">Plan shows the science windows and batches before anything is sent.</p>'
-    plan = session.plan
-    done = session.store.done_batches([batch.batch_id for batch in plan.batches])
-    head, *rest = plan.describe(done)
-    return f'<p class="big">{escape(head)}</p>' + "".join(f'<p class="quiet">{escape(line)}</p>' for line in rest)
+        return f'<p class="quiet">{INVITATION}</p>'
+    return plan_lines(session.plan, session.computed)

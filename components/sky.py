@@ -9,7 +9,8 @@ import numpy as np
 import panel as pn
 import param
 from bokeh.events import MouseLeave, MouseMove
-from bokeh.models import BoxZoomTool, ColumnDataSource, CustomJS, Div, PanTool, ResetTool, SaveTool, WheelZoomTool
+from bokeh.models import BoxZoomTool, ColumnDataSource, CustomJS, PanTool, ResetTool, SaveTool, WheelZoomTool
+from bokeh.models.widgets.markups import Div
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
@@ -47,8 +48,8 @@ class SkyView(pn.viewable.Viewer):
     and pan stay with the user.
     """
 
-    plane = param.Selector(default="significance", objects=list(PLANES), doc="Which map is shown.")
-    stretch = param.Selector(default="asinh", objects=list(STRETCHES), doc="Colour stretch.")
+    plane: Any = param.Selector(default="significance", objects=list(PLANES), doc="Which map is shown.")
+    stretch: Any = param.Selector(default="asinh", objects=list(STRETCHES), doc="Colour stretch.")
 
     def __init__(self, session: Session, **params: Any) -> None:
         super().__init__(**params)
@@ -64,7 +65,7 @@ class SkyView(pn.viewable.Viewer):
         self.refresh()
 
     def __panel__(self) -> pn.viewable.Viewable:
-        return self._pane
+        return self._pane.__panel__()
 
     def refresh(self) -> None:
         """Show the session's mosaic."""

@@ -62,7 +62,7 @@ class SourcesView(pn.viewable.Viewer):
         self.refresh()
 
     def __panel__(self) -> pn.viewable.Viewable:
-        return self._pane
+        return self._pane.__panel__()
 
     def refresh(self) -> None:
         """Show the session's sources."""

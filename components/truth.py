@@ -6,8 +6,8 @@ from html import escape
 from typing import Any
 
 import panel as pn
-from dashboard.runs.run_state import BatchState, RunState
 
+from dashboard.runs.run_state import BatchState, RunState
 from dashboard.session import Session
 
 MARKS = {"done": "", "reused": "", "failed": "!", "running": "", "cancelled": "×"}

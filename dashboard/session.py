@@ -27,11 +27,12 @@ from dashboard.settings import Settings
 class Session(param.Parameterized):
     """One visitor's view of the store."""
 
-    request = param.ClassSelector(class_=Request, doc="What is asked.")
+    request: Any = param.ClassSelector(class_=Request, doc="What is asked.")
     plan = param.ClassSelector(class_=Plan, default=None, allow_None=True, doc="What would be sent.")
     problem = param.String(default="", doc="Sentence for the user, empty when all is well.")
     problem_field = param.String(default="", doc="Parameter the sentence is about.")
     busy = param.String(default="", doc="What is being waited for, empty when nothing.")
+    computed = param.Integer(default=0, doc="How many batches of the plan are stored already.")
     run = param.ClassSelector(class_=RunState, default=None, allow_None=True, doc="The watched run, as last read.")
     product_version = param.Integer(default=0, doc="Raised when mosaic and sources have changed.")
     selected = param.String(default="", doc="Name of the selected source.")
@@ -46,15 +47,18 @@ class Session(param.Parameterized):
         self.sources = SourceTable()
         self._seen = -1
 
-    def propose(self) -> Plan:
-        """Blocking: the plan for the present request."""
-        return prepare(self.settings, self.request, self.identity)
+    def propose(self) -> tuple[Plan, int]:
+        """Blocking: the plan for the present request, and how many of its batches are stored already."""
+        plan = prepare(self.settings, self.request, self.identity)
+        return plan, len(self.store.done_batches([batch.batch_id for batch in plan.batches]))
 
-    def accept(self, plan: Plan | None, error: DashboardError | None = None) -> None:
+    def accept(self, plan: Plan, computed: int) -> None:
         """Take the outcome of `propose`."""
-        self.param.update(
-            plan=plan, problem=error.sentence if error else "", problem_field=getattr(error, "field", "") if error else "", busy=""
-        )
+        self.param.update(plan=plan, computed=computed, problem="", problem_field="", busy="")
+
+    def refuse(self, error: DashboardError) -> None:
+        """Show what is wrong."""
+        self.param.update(problem=error.sentence, problem_field=getattr(error, "field", ""), busy="")
 
     def start(self) -> str:
         """Blocking: hand the plan to the store, see that a worker is there, and return the run's id."""

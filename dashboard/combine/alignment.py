@@ -1,7 +1,7 @@
 """How the pixels of a batch's map lie on the grid of the sum.
 
-Either both share a lattice and differ by whole pixels, or positions are converted with astropy at nodes 32 pixels apart
-and interpolated between them by cubics: within 1e-3 pixel of the full conversion, at a thousandth of its cost.
+Either both share a lattice and differ by whole pixels, or positions are converted with astropy at nodes 16 pixels apart
+and interpolated between them by cubics: within 1e-3 pixel of the full conversion, at a hundredth of its cost.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from dashboard.combine.grid import Grid
+from dashboard.combine.resample import STEP
 
-STEP = 32
-"""Grid pixels between nodes."""
 SAME_PLACE = 1e-4
 """Pixels within which two lattices count as one."""
 

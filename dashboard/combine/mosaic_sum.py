@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import astuple
+from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
 
@@ -102,17 +102,15 @@ class MosaicSum:
 
     def _add_pixels(self, flux: Image, variance: Image, exposure: Image, mosaic: Mosaic) -> int:
         """Number of grid pixels that received something."""
-        dtype = np.float64 if any(image.dtype.itemsize > 4 for image in (flux, variance, exposure)) else np.float32
-        f, v, t = (np.ascontiguousarray(image, dtype=dtype) for image in (flux, variance, exposure))
         offset = lattice_offset(mosaic.wcs, self._wcs, mosaic.shape)
+        exact = offset is not None and any(image.dtype.itemsize > 4 for image in (flux, variance, exposure))
+        f, v, t = (np.ascontiguousarray(image, dtype=np.float64 if exact else np.float32) for image in (flux, variance, exposure))
         if offset is not None:
             return int(add_lattice(f, v, t, *offset, *self._planes))
         self._nodes = self._nodes or Nodes(self.grid)
         place = self._nodes.place(mosaic.wcs, mosaic.shape)
         weight, count = inverse_variance(f, v)
-        if not count:
-            return 0
-        return int(add_spline(place.x, place.y, place.touched, spline_coefficients(f, weight), weight, t, *self._planes))
+        return int(count and add_spline(place.x, place.y, place.touched, spline_coefficients(f, weight), weight, t, *self._planes))
 
     def _remember(self, contributions: Iterable[Contribution], kind: Kind | None, keywords: dict[str, Any]) -> None:
         """Note who was added; of further header cards only those that all share are kept."""
@@ -183,12 +181,12 @@ class MosaicSum:
         return chi2, np.maximum(self.number - 1, 0)
 
     def to_hdulist(self) -> fits.HDUList:
-        """The sums as FITS images told apart by EXTNAME, the batches as a table, what is common in the primary header."""
+        """The sums as FITS images told apart by EXTNAME, the batches as a table, what is common as JSON in the primary header."""
         primary = fits.PrimaryHDU()
-        primary.header["GRID"] = (json.dumps(self.grid.to_dict()), "grid, as JSON")
+        primary.header["GRID"] = json.dumps(self.grid.to_dict())
         if self._kind is not None:
-            primary.header["KIND"] = (json.dumps(astuple(self._kind)), "instrument, unit, OSA, keV, simulated")
-            primary.header["CARDS"] = (json.dumps(self._keywords), "cards that all batches share")
+            primary.header["KIND"] = json.dumps(asdict(self._kind))
+            primary.header["CARDS"] = json.dumps(self._keywords)
             if self._kind.simulated:
                 primary.header["ORIGIN"] = ("SIMULATED", "no observation of the sky")
         images = []
@@ -216,8 +214,8 @@ class MosaicSum:
             plane[:] = hdus[name].data
         total.contributions = contributions_from_table(hdus["BATCHES"])
         if "KIND" in header:
-            instrument, unit, osa_version, band, simulated = json.loads(header["KIND"])
-            total._kind = Kind(instrument, unit, osa_version, tuple(band) if band else None, simulated)
+            kind = json.loads(header["KIND"])
+            total._kind = Kind(**kind | {"band": kind["band"] and tuple(kind["band"])})
             total._keywords = json.loads(header["CARDS"])
         return total
 

@@ -15,8 +15,9 @@ import math
 import numpy as np
 from numba import njit
 
-from dashboard.combine.alignment import STEP
-
+STEP = 16
+"""Grid pixels between the nodes where positions are converted. It is compiled in, and stands in this file because numba
+compiles anew only when the kernel's own file changes."""
 PAD = 3
 """Pixels around the coefficients, so that the 4 x 4 taps of a pixel on the rim exist."""
 _POLE = math.sqrt(3.0) - 2.0
@@ -27,23 +28,31 @@ _MATHS = {"contract", "nsz", "arcp"}
 @njit(nogil=True, cache=True, fastmath=_MATHS)
 def add_lattice(flux, variance, exposure, dy, dx, weights, fluxes, squares, exposures, numbers):  # type: ignore[no-untyped-def]
     """Add a map whose pixel (y, x) is the sums' (y + dy, x + dx); returns the number of pixels added."""
-    ny, nx = flux.shape
-    height, width = weights.shape
+    (ny, nx), (height, width) = flux.shape, weights.shape
     first, last = max(0, -dx), min(nx, width - dx)
+    w, f = np.zeros(max(last - first, 0)), np.zeros(max(last - first, 0))
     used = 0
+    # Several short loops over one row: each touches few enough arrays for the compiler to vectorise it.
     for y in range(max(0, -dy), min(ny, height - dy)):
-        row = y + dy
-        for x in range(first, last):
-            v, f, t = np.float64(variance[y, x]), np.float64(flux[y, x]), np.float64(exposure[y, x])
-            valid = v > 0.0 and v < np.inf and abs(f) < np.inf
-            w = 1.0 / v if valid else 0.0
-            f, t = (f, t) if valid else (0.0, 0.0)
-            weights[row, x + dx] += w
-            fluxes[row, x + dx] += w * f
-            squares[row, x + dx] += w * f * f
-            exposures[row, x + dx] += t
-            numbers[row, x + dx] += np.int32(valid)
-            used += int(valid)
+        flux_row, variance_row, exposure_row = flux[y, first:last], variance[y, first:last], exposure[y, first:last]
+        row, left, right = y + dy, first + dx, last + dx
+        for x in range(w.size):
+            value, square = np.float64(flux_row[x]), np.float64(variance_row[x])
+            valid = (square > 0.0) & (square < np.inf) & (abs(value) < np.inf)
+            w[x] = 1.0 / square if valid else 0.0
+            f[x] = value if valid else 0.0
+        weights_row, fluxes_row, squares_row = weights[row, left:right], fluxes[row, left:right], squares[row, left:right]
+        for x in range(w.size):
+            weights_row[x] += w[x]
+            fluxes_row[x] += w[x] * f[x]
+            squares_row[x] += w[x] * f[x] * f[x]
+        exposures_row, numbers_row = exposures[row, left:right], numbers[row, left:right]
+        for x in range(w.size):
+            exposures_row[x] += np.float64(exposure_row[x]) if (w[x] > 0.0) & (exposure_row[x] > 0) else 0.0
+        for x in range(w.size):
+            one = np.int32(w[x] > 0.0)
+            numbers_row[x] += one
+            used += int(one)
     return used
 
 
@@ -55,50 +64,65 @@ def inverse_variance(flux, variance):  # type: ignore[no-untyped-def]
     for y in range(flux.shape[0]):
         for x in range(flux.shape[1]):
             v = variance[y, x]
-            valid = v > 0 and v < np.inf and abs(flux[y, x]) < np.inf
+            valid = (v > 0) & (v < np.inf) & (abs(flux[y, x]) < np.inf)
             weight[y, x] = 1 / v if valid else 0
             count += int(valid)
     return weight, count
 
 
 @njit(nogil=True, cache=True, fastmath=_MATHS)
-def spline_coefficients(flux, weight):  # type: ignore[no-untyped-def]
-    """Coefficients of the cubic B-spline through a map, float32, PAD pixels wider on each side.
-
-    An invalid pixel takes the mean of its valid neighbours, or 0: the rim stays as it is and nothing infinite enters.
-    """
+def filled(flux, weight):  # type: ignore[no-untyped-def]
+    """The map as float32, PAD pixels wider on each side; an invalid pixel is the mean of its valid neighbours, or 0."""
     ny, nx = flux.shape
-    c = np.zeros((ny + 2 * PAD, nx + 2 * PAD), np.float32)
-    for y in range(-1, ny + 1):
-        for x in range(-1, nx + 1):
-            if 0 <= y < ny and 0 <= x < nx and weight[y, x] > 0:
-                c[y + PAD, x + PAD] = flux[y, x]
-                continue
-            total, count = 0.0, 0
-            for j in range(max(y - 1, 0), min(y + 2, ny)):
-                for i in range(max(x - 1, 0), min(x + 2, nx)):
-                    if weight[j, i] > 0:
-                        total += flux[j, i]
-                        count += 1
-            if count:
-                c[y + PAD, x + PAD] = total / count
+    known, seen = np.zeros((ny + 2 * PAD, nx + 2 * PAD), np.float32), np.zeros((ny + 2 * PAD, nx + 2 * PAD), np.float32)
+    for y in range(ny):
+        known_row, seen_row = known[y + PAD, PAD:-PAD], seen[y + PAD, PAD:-PAD]
+        for x in range(nx):
+            valid = weight[y, x] > 0
+            known_row[x] = flux[y, x] if valid else 0
+            seen_row[x] = 1 if valid else 0
+    out = known.copy()
+    total, count = np.empty(nx + 2 * PAD, np.float32), np.empty(nx + 2 * PAD, np.float32)
+    for y in range(1, ny + 2 * PAD - 1):
+        above, here, below = known[y - 1], known[y], known[y + 1]
+        seen_above, seen_here, seen_below = seen[y - 1], seen[y], seen[y + 1]
+        for x in range(total.size):
+            total[x] = above[x] + here[x] + below[x]
+            count[x] = seen_above[x] + seen_here[x] + seen_below[x]
+        row, middle = out[y, 1:-1], seen_here[1:-1]
+        left, centre, right, n_left, n_centre, n_right = total[:-2], total[1:-1], total[2:], count[:-2], count[1:-1], count[2:]
+        for x in range(row.size):
+            mean = (left[x] + centre[x] + right[x]) / max(n_left[x] + n_centre[x] + n_right[x], np.float32(1))
+            row[x] = row[x] if middle[x] > 0 else mean
+    return out
+
+
+@njit(nogil=True, cache=True, fastmath=_MATHS)
+def _filter_columns(c):  # type: ignore[no-untyped-def]
+    """Turn samples into B-spline coefficients down the first axis, in place, without the factor 6 that the taps lack too."""
     pole, end = np.float32(_POLE), np.float32(_POLE / (_POLE * _POLE - 1))
-    height, width = c.shape
-    for y in range(1, height):
-        for x in range(width):
-            c[y, x] += pole * c[y - 1, x]
-    for x in range(width):
-        c[height - 1, x] *= end
-    for y in range(height - 2, -1, -1):
-        for x in range(width):
-            c[y, x] = pole * (c[y + 1, x] - c[y, x])
-    for y in range(height):
-        for x in range(1, width):
-            c[y, x] += pole * c[y, x - 1]
-        c[y, width - 1] *= end
-        for x in range(width - 2, -1, -1):
-            c[y, x] = pole * (c[y, x + 1] - c[y, x])
-    return c
+    for y in range(1, c.shape[0]):
+        before, row = c[y - 1], c[y]
+        for x in range(row.size):
+            row[x] += pole * before[x]
+    c[-1] *= end
+    for y in range(c.shape[0] - 2, -1, -1):
+        after, row = c[y + 1], c[y]
+        for x in range(row.size):
+            row[x] = pole * (after[x] - row[x])
+
+
+@njit(nogil=True, cache=True, fastmath=_MATHS)
+def spline_coefficients(flux, weight):  # type: ignore[no-untyped-def]
+    """Coefficients [x, y] of the cubic B-spline through a map, float32, PAD wider on each side.
+
+    Both axes are filtered down columns, which the compiler vectorises; hence the transposition.
+    """
+    c = filled(flux, weight)
+    _filter_columns(c)
+    turned = np.ascontiguousarray(c.T)
+    _filter_columns(turned)
+    return turned
 
 
 @njit(nogil=True, cache=True, fastmath=_MATHS)
@@ -138,11 +162,27 @@ def grid_positions(x_nodes, y_nodes, shape):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, fastmath=_MATHS)
-def add_spline(x_nodes, y_nodes, touched, c, weight, exposure, weights, fluxes, squares, exposures, numbers):  # type: ignore[no-untyped-def]
-    """Add a map at the places its nodes say; returns the number of grid pixels that received something."""
-    height, width = weights.shape
-    ny, nx = weight.shape
+def _taps(t):  # type: ignore[no-untyped-def]
+    """Six times the cubic B-spline at distances 1 + t, t, 1 - t, 2 - t."""
+    u = np.float32(1) - t
+    first, last = u * u * u, t * t * t
+    second = np.float32(4) - np.float32(3) * t * t * (np.float32(2) - t)
+    return first, second, np.float32(6) - first - second - last, last
+
+
+@njit(nogil=True, cache=True, fastmath=_MATHS)
+def add_spline(x_nodes, y_nodes, touched, coefficients, weight, exposure, weights, fluxes, squares, exposures, numbers):  # type: ignore[no-untyped-def]
+    """Add a map at the places its nodes say; returns the number of grid pixels that received something.
+
+    Flat arrays and unsigned indices keep the checks for negative indices out of the inner loop.
+    """
+    (height, width), (ny, nx) = weights.shape, weight.shape
     in_x, in_y = np.empty((touched.shape[1], 4)), np.empty((touched.shape[1], 4))
+    xs, ys = np.empty(STEP), np.empty(STEP)
+    c, stride = coefficients.ravel(), np.uint64(coefficients.shape[1])
+    flat_weight, flat_exposure = weight.ravel(), exposure.ravel()
+    w_sum, f_sum, q_sum, t_sum, n_sum = weights.ravel(), fluxes.ravel(), squares.ravel(), exposures.ravel(), numbers.ravel()
+    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
     used = 0
     for row in range(height):
         if not touched[row // STEP].any():
@@ -152,52 +192,42 @@ def add_spline(x_nodes, y_nodes, touched, c, weight, exposure, weights, fluxes, 
         for j in range(touched.shape[1]):
             if not touched[row // STEP, j]:
                 continue
-            p0, p1, p2, p3 = in_x[j]
-            q0, q1, q2, q3 = in_y[j]
+            p, q = in_x[j], in_y[j]
+            for k in range(STEP):
+                xs[k] = p[0] + k * (p[1] + k * (p[2] + k * p[3])) + 0.5
+                ys[k] = q[0] + k * (q[1] + k * (q[2] + k * q[3])) + 0.5
             for k in range(min(STEP, width - j * STEP)):
-                x = p0 + k * (p1 + k * (p2 + k * p3)) + 0.5
-                y = q0 + k * (q1 + k * (q2 + k * q3)) + 0.5
+                x, y = xs[k], ys[k]
                 if not (x >= 0 and y >= 0 and x < nx and y < ny):
                     continue
-                i_near, l_near = int(x), int(y)
-                w = np.float64(weight[l_near, i_near])
+                near = np.uint64(np.int64(y) * nx + np.int64(x))
+                w = np.float64(flat_weight[near])
                 if w == 0:
                     continue
-                i0, l0 = int(x + 0.5) - 1, int(y + 0.5) - 1
-                s, t = np.float32(x - 0.5 - i0), np.float32(y - 0.5 - l0)
-                f = np.float64(_spline(c, l0 + PAD - 1, i0 + PAD - 1, s, t))
-                column = j * STEP + k
-                weights[row, column] += w
-                fluxes[row, column] += w * f
-                squares[row, column] += w * f * f
-                exposures[row, column] += exposure[l_near, i_near]
-                numbers[row, column] += 1
+                x_after, y_after = np.int64(x + 0.5), np.int64(y + 0.5)
+                a = _taps(np.float32(x + 0.5 - x_after))
+                at = np.uint64(x_after + PAD - 2) * stride + np.uint64(y_after + PAD - 2)
+                r0, r1, r2, r3 = a[0] * c[at], a[0] * c[at + one], a[0] * c[at + two], a[0] * c[at + three]
+                for tap in a[1:]:
+                    at += stride
+                    r0, r1, r2, r3 = r0 + tap * c[at], r1 + tap * c[at + one], r2 + tap * c[at + two], r3 + tap * c[at + three]
+                b = _taps(np.float32(y + 0.5 - y_after))
+                f = np.float64(b[0] * r0 + b[1] * r1 + b[2] * r2 + b[3] * r3)
+                to = np.uint64(row * width + j * STEP + k)
+                w_sum[to] += w
+                f_sum[to] += w * f
+                q_sum[to] += w * f * f
+                if flat_exposure[near] > 0:
+                    t_sum[to] += flat_exposure[near]
+                n_sum[to] += 1
                 used += 1
     return used
 
 
-@njit(nogil=True, inline="always", fastmath=_MATHS)
-def _spline(c, y, x, s, t):  # type: ignore[no-untyped-def]
-    """Value of the spline between the taps (y + 1, x + 1) and (y + 2, x + 2), at fractions (t, s)."""
-    one, two, six = np.float32(1), np.float32(2), np.float32(6)
-    s1, t1 = one - s, one - t
-    a0, a3, a1 = s1 * s1 * s1, s * s * s, np.float32(4) - np.float32(3) * s * s * (two - s)
-    b0, b3, b1 = t1 * t1 * t1, t * t * t, np.float32(4) - np.float32(3) * t * t * (two - t)
-    a2, b2 = six - a0 - a1 - a3, six - b0 - b1 - b3
-    return (
-        b0 * (a0 * c[y, x] + a1 * c[y, x + 1] + a2 * c[y, x + 2] + a3 * c[y, x + 3])
-        + b1 * (a0 * c[y + 1, x] + a1 * c[y + 1, x + 1] + a2 * c[y + 1, x + 2] + a3 * c[y + 1, x + 3])
-        + b2 * (a0 * c[y + 2, x] + a1 * c[y + 2, x + 1] + a2 * c[y + 2, x + 2] + a3 * c[y + 2, x + 3])
-        + b3 * (a0 * c[y + 3, x] + a1 * c[y + 3, x + 1] + a2 * c[y + 3, x + 2] + a3 * c[y + 3, x + 3])
-    )
-
-
 def warm() -> None:
-    """Compile all kernels for float32 and float64 maps on tiny arrays."""
-    ramp = np.mgrid[:4, :4] * float(STEP)
-    for kind in (np.float32, np.float64):
-        ones = np.ones((4, 4), dtype=kind)
-        sums = (*(np.zeros((4, 4)) for _ in range(4)), np.zeros((4, 4), dtype=np.int32))
-        weight, _ = inverse_variance(ones, ones)
-        add_lattice(ones, ones, ones, 0, 0, *sums)
-        add_spline(ramp[1], ramp[0], np.ones((1, 1), dtype=bool), spline_coefficients(ones, weight), weight, ones, *sums)
+    """Compile all kernels on tiny arrays; afterwards they are read from numba's cache."""
+    nodes, ones = np.mgrid[:4, :4] * float(STEP), np.ones((4, 4), dtype=np.float32)
+    sums = (*(np.zeros((4, 4)) for _ in range(4)), np.zeros((4, 4), dtype=np.int32))
+    weight, _ = inverse_variance(ones, ones)
+    add_spline(nodes[1], nodes[0], np.ones((1, 1), dtype=bool), spline_coefficients(ones, weight), weight, ones, *sums)
+    add_lattice(ones, ones, ones, 0, 0, *sums)

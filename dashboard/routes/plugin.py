@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dashboard.routes.health import Health, Ready
 
-ROUTES = [(r"/health", Health, {}), (r"/ready", Ready, {})]
+ROUTES: list[tuple[str, type, dict[str, Any]]] = [(r"/health", Health, {}), (r"/ready", Ready, {})]
