@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+SIDE_FRACTION = 0.05
 _REACH = 2
 
 
@@ -28,7 +29,7 @@ def local_maxima(image: NDArray[np.floating[Any]], floor: float) -> NDArray[np.i
     (n, 2) of (y, x), highest first.
     """
     with np.errstate(invalid="ignore"):
-        y, x = np.nonzero(image >= floor)
+        y, x = np.divmod(np.flatnonzero(image >= floor), image.shape[1])
     height = image[y, x]
     padded = np.pad(image, _REACH, constant_values=-np.inf)
     highest = np.ones(height.size, dtype=bool)
@@ -46,7 +47,7 @@ def unexplained(
     positions: NDArray[np.floating[Any]],
     brightness: NDArray[np.floating[Any]],
     radius: float,
-    fraction: float = 0.05,
+    fraction: float = SIDE_FRACTION,
 ) -> NDArray[np.bool_]:
     """Tell candidates from the side structure of brighter sources.
 
@@ -67,5 +68,4 @@ def unexplained(
     (n,) True for those that stand on their own.
     """
     apart = np.hypot(candidates[:, 1, None] - positions[:, 0], candidates[:, 0, None] - positions[:, 1])
-    alone: NDArray[np.bool_] = ~((apart < radius) & (height[:, None] < fraction * brightness)).any(axis=1)
-    return alone
+    return ~np.asarray(np.any((apart < radius) & (height[:, None] < fraction * brightness), axis=1))

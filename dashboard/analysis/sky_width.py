@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import distance_transform_edt
 from scipy.optimize import curve_fit
 
 from dashboard.products.mosaic import Mosaic
@@ -24,8 +25,8 @@ _TILE = 64
 _ZONE_PIXELS = 1500
 _MAX_ZONES = 12
 _SAMPLE = 500_000
-_PIXELS_A_PEAK = 9.0
-_LOCAL_SCATTER = 0.1
+_CORRELATED_PIXELS = 6.0
+_NO_NOISE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class SkyWidth:
     empty
         (ny, nx); True on the pixels that count as empty sky: valid, no source nearby.
     measured
-        False when there were too few empty pixels (below 100) and 1 was assumed.
+        False when there were too few empty pixels (below 100), or no noise in them, and 1 was assumed.
     """
 
     overall: float
@@ -91,48 +92,53 @@ def empty_sky(mosaic: Mosaic) -> NDArray[np.bool_]:
     """(ny, nx) True where a valid pixel has no other above 5 widths within 6 pixels."""
     significance = mosaic.significance
     empty = mosaic.valid
-    if not empty.any():
+    stride = _stride(significance.size)
+    sample = significance[::stride, ::stride][empty[::stride, ::stride]]
+    if not sample.size:
         return empty
+    ny, nx = mosaic.shape
     with np.errstate(invalid="ignore"):
-        bright = np.argwhere(significance > _SOURCE_LEVEL * _width(significance[empty][:: _stride(significance.size) ** 2]))
+        y, x = np.divmod(np.flatnonzero(significance > _SOURCE_LEVEL * _width(sample)), nx)
     reach = np.arange(-_SOURCE_RADIUS, _SOURCE_RADIUS + 1)
     disc = np.argwhere(reach[:, None] ** 2 + reach**2 <= _SOURCE_RADIUS**2) - _SOURCE_RADIUS
-    ny, nx = mosaic.shape
     for dy, dx in disc:
-        empty[np.clip(bright[:, 0] + dy, 0, ny - 1), np.clip(bright[:, 1] + dx, 0, nx - 1)] = False
+        empty[np.clip(y + dy, 0, ny - 1), np.clip(x + dx, 0, nx - 1)] = False
     return empty
 
 
 def sky_width(mosaic: Mosaic) -> SkyWidth:
     """Measure the width from the median absolute deviation of empty sky.
 
-    First as a function of the exposure (zones of equal area, interpolated), then, on top, in tiles of 64 pixels,
-    interpolated bilinearly. A tile counts by how well it is measured: its ratio is drawn towards 1 by the statistical
-    error of its median absolute deviation against a real scatter of 10 %.
+    First as a function of the exposure (zones of equal area, interpolated; the distance to the rim stands in for an
+    exposure that is not known), then, on top, in tiles of 64 pixels, interpolated bilinearly. A tile counts by how
+    well it is measured: its ratio is drawn towards 1 by the statistical error of its median absolute deviation,
+    against the scatter of all tiles beyond such errors.
 
     Parameters
     ----------
     mosaic
-        With or without exposure (then only tiles).
+        With or without exposure.
     """
     empty, valid = empty_sky(mosaic), mosaic.valid
-    fraction = exposure_fraction(mosaic)
+    fraction = _rim_distance(valid) if mosaic.exposure is None else exposure_fraction(mosaic)
     stride = _stride(empty.size)
     sample = (slice(None, None, stride), slice(None, None, stride))
     chosen = empty[sample]
     value, share = np.abs(mosaic.significance[sample]), fraction[sample][chosen]
-    if chosen.sum() < MIN_PIXELS:
-        return SkyWidth(1.0 if valid.any() else float("nan"), np.where(valid, 1, np.nan).astype(np.float32), empty, False)
     values = value[chosen]
-    zones = np.array_split(np.argsort(share, kind="stable"), int(np.clip(values.size // _ZONE_PIXELS, 1, _MAX_ZONES)))
-    widths = np.array([GAUSSIAN_MAD * np.median(values[zone]) for zone in zones])
+    overall = GAUSSIAN_MAD * float(np.median(values[inner] if (inner := share > 0.05).any() else values)) if values.size else 0.0
+    if values.size < MIN_PIXELS or overall < _NO_NOISE:
+        return SkyWidth(1.0 if valid.any() else float("nan"), np.where(valid, 1, np.nan).astype(np.float32), empty, False)
+    count = int(np.clip(values.size // _ZONE_PIXELS, 1, _MAX_ZONES))
+    zone = np.searchsorted(np.unique(np.quantile(share, np.linspace(0, 1, count + 1)[1:-1])), share)
+    zones = [zone == index for index in np.unique(zone)]
+    widths = np.array([GAUSSIAN_MAD * np.median(values[inside]) for inside in zones])
     # A table of 1024 steps in exposure is three times as fast as interpolating at each pixel.
-    table = np.interp(np.linspace(0, 1, 1024), [np.median(share[zone]) for zone in zones], widths).clip(MIN_WIDTH).astype(np.float32)
+    table = np.interp(np.linspace(0, 1, 1024), [np.median(share[inside]) for inside in zones], widths).clip(MIN_WIDTH).astype(np.float32)
     local = table[(fraction * 1023).astype(np.int16)]
     local *= _tile_ratios(np.where(chosen, value / local[sample], np.nan), stride, mosaic.shape)
-    inner = share > 0.05
     return SkyWidth(
-        overall=float(GAUSSIAN_MAD * np.median(values[inner] if inner.any() else values)),
+        overall=overall,
         local=np.where(valid, np.maximum(local, MIN_WIDTH), np.nan).astype(np.float32, copy=False),
         empty=empty,
         measured=True,
@@ -185,6 +191,13 @@ def _gaussian(x: NDArray[np.float64], height: float, centre: float, width: float
     return curve
 
 
+def _rim_distance(valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(ny, nx) distance to the nearest invalid pixel or the border, as a fraction of the largest."""
+    distance = distance_transform_edt(np.pad(valid, 1))[1:-1, 1:-1].astype(np.float32)
+    rim: NDArray[np.float32] = distance / max(float(np.max(distance, initial=0)), 1)
+    return rim
+
+
 def _width(values: NDArray[np.floating]) -> float:
     return float(GAUSSIAN_MAD * np.median(np.abs(values - np.median(values))))
 
@@ -203,10 +216,11 @@ def _tile_ratios(ratio: NDArray[np.floating], stride: int, shape: tuple[int, int
     tiles = np.sort(tiles.reshape(rows, step, columns, step).swapaxes(1, 2).reshape(rows * columns, step * step), axis=1)
     count = np.isfinite(tiles).sum(axis=1)
     median = np.where(count > 0, tiles[np.arange(len(tiles)), np.maximum(count - 1, 0) // 2], 1 / GAUSSIAN_MAD)
-    independent = count / max(1.0, _PIXELS_A_PEAK / stride**2)
+    independent = np.maximum(count / max(1.0, _CORRELATED_PIXELS / stride**2), 1)
     # The relative variance of a Gaussian's median absolute deviation is 1.36 / n.
-    weight = _LOCAL_SCATTER**2 / (_LOCAL_SCATTER**2 + 1.36 / np.maximum(independent, 1))
-    grid = (1 + weight * (GAUSSIAN_MAD * median - 1)).reshape(rows, columns)
+    error, departure = 1.36 / independent, GAUSSIAN_MAD * median - 1
+    scatter = max(float(np.average(departure**2 - error, weights=independent)), 0.0)
+    grid = (1 + scatter / (scatter + error) * departure).reshape(rows, columns)
 
     def interpolation(tile_count: int, length: int) -> NDArray[np.float32]:
         centres = (np.arange(tile_count) + 0.5) * step * stride - 0.5

@@ -11,7 +11,7 @@ from dashboard.products.catalog import SourceTable
 COLOURS = {"known": "green", "ambiguous": "orange", "new": "red", "forced": "white"}
 
 
-def ds9_regions(table: SourceTable) -> str:
+def ds9_regions(table: SourceTable, origin: str = "") -> str:
     """One circle a source, of the radius of its 90 % position error and at least 3 arcmin, in FK5.
 
     Detected sources are solid, those measured at a catalogue position only are dashed.
@@ -25,4 +25,4 @@ def ds9_regions(table: SourceTable) -> str:
         )
         for source in table.sources
     ]
-    return str(Regions(regions).serialize(format="ds9", precision=5))
+    return (f"# {origin}\n" if origin else "") + str(Regions(regions).serialize(format="ds9", precision=5))

@@ -8,7 +8,6 @@ IMATYPE opens as significance-only. Unset header fields may hold the template te
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.wcs import WCS, FITSFixedWarning
+from astropy.wcs import WCS
 
 from dashboard.errors import EmptyProduct, ProductError
 from dashboard.products.mosaic import Mosaic, Provenance
@@ -42,9 +41,7 @@ def celestial_wcs(header: Mapping[str, Any]) -> WCS:
         cards.pop("CDELT1", None)
         cards.pop("CDELT2", None)
     cards["RADESYS"] = str(header.get("RADESYS", header.get("RADECSYS", "FK5"))).strip() or "FK5"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FITSFixedWarning)
-        return WCS(fits.Header(cards), naxis=2)
+    return WCS(fits.Header(cards), naxis=2)
 
 
 def _number(header: Mapping[str, Any], *keys: str) -> float:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from dashboard.routes.download import Download
 from dashboard.routes.health import Health, Ready
 
-ROUTES: list[tuple[str, type, dict[str, Any]]] = [(r"/health", Health, {}), (r"/ready", Ready, {})]
+ROUTES: list[tuple[str, type, dict[str, Any]]] = [
+    (r"/health", Health, {}),
+    (r"/ready", Ready, {}),
+    (r"/download/([\w-]+)/([\w.]+)", Download, {}),
+]

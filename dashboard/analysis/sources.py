@@ -1,0 +1,275 @@
+"""Sources of a mosaic: found, measured, named, and the limits on those not found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.analysis.match import match_catalog, separation, unit_vectors
+from dashboard.analysis.peaks import SIDE_FRACTION, local_maxima, unexplained
+from dashboard.analysis.photometry import BLENDED, NoiseMap, Photometry, add_sources, drop_sources, fit_sources, subtract_sources
+from dashboard.analysis.psf import CALIBRATION_SIGNIFICANCE, measured_sigma, nominal_sigma, pixel_arcmin
+from dashboard.analysis.sky_width import SkyWidth, exposure_fraction, sky_width
+from dashboard.products.catalog import CatalogSource, MeasuredSource, SourceCatalog, SourceTable
+from dashboard.products.mosaic import Mosaic
+
+RADIUS_90 = 2.15
+POSITION_FLOOR = 0.2
+KNOWN_EXPOSURE = 0.01
+NEW_EXPOSURE = 0.05
+EDGE_EXPOSURE = 0.2
+LIMIT_SIGMA = 3.0
+# Where the coded mask's pattern repeats: 53 elements of 11.2 mm seen from 3.2 m, drawn wide.
+GHOST_RING = (10.4, 11.2)
+_ROUNDS = 4
+_SIDE_STRUCTURE = 4.5
+_TARGET_IS_LISTED = 1.0
+_INSEPARABLE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Sky:
+    """A mosaic made ready for measuring: noise, local width, exposure, PSF.
+
+    `scale` is 1 / width, NaN where there is too little exposure to look for sources.
+    """
+
+    mosaic: Mosaic
+    image: NoiseMap
+    width: SkyWidth
+    scale: NDArray[np.float32]
+    fraction: NDArray[np.float32]
+    threshold: float
+    psf_sigma: float
+
+    def at(self, values: NDArray[Any], positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        return values.ravel()[self.image.nearest(positions)].astype(float)
+
+    def places(self, sources: Sequence[CatalogSource]) -> NDArray[np.float64]:
+        """(n, 2) pixels of catalogue sources, NaN outside the exposed area."""
+        world = np.array([(source.ra, source.dec) for source in sources], dtype=float).reshape(-1, 2)
+        centre = unit_vectors(self.mosaic.wcs.wcs.crval[None])
+        # Beyond 90 degrees a gnomonic projection folds the sky back onto the map.
+        near = separation(unit_vectors(world), centre) < (90 if self.mosaic.wcs.wcs.ctype[0].endswith(("TAN", "SIN")) else 180) * 60
+        places = np.full(world.shape, np.nan)
+        places[near] = np.column_stack(self.mosaic.wcs.world_to_pixel_values(*world[near].T))
+        ny, nx = self.mosaic.shape
+        places[~np.all((places > -0.5) & (places < (nx - 0.5, ny - 0.5)), axis=1)] = np.nan
+        inside = np.isfinite(places[:, 0])
+        places[inside] = np.where(self.at(self.fraction, places[inside])[:, None] > 0, places[inside], np.nan)
+        return places
+
+    def scaled(self, found: Photometry) -> NDArray[np.float64]:
+        return found.significance / self.at(self.width.local, found.positions)
+
+    def candidates(self, image: NoiseMap) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Maxima (y, x) that a source at the threshold may have, and their scaled significance.
+
+        Between four pixels the highest of them shows exp(-1 / 4 sigma^2) of the peak; noise may take a little more.
+        """
+        floor = 0.95 * self.threshold * math.exp(-0.25 / self.psf_sigma**2)
+        scaled = image.significance * self.scale
+        pixels = local_maxima(scaled, floor)
+        return pixels, scaled[pixels[:, 0], pixels[:, 1]]
+
+    def detect(self, image: NoiseMap, known: Photometry) -> tuple[Photometry, NoiseMap]:
+        """Sources whose fitted peak reaches the threshold, and the map without them.
+
+        What shows up only after subtraction is fitted together with what was found before. `known` are sources
+        already taken out of the image, whose remains are no sources.
+        """
+        found, residual = known.select(np.zeros(len(known.flux), dtype=bool)), image
+        radius = _SIDE_STRUCTURE * self.psf_sigma
+        for attempt in range(_ROUNDS):
+            pixels, height = self.candidates(residual)
+            bright = np.concatenate([known.positions, found.positions])
+            alone = unexplained(pixels, height, bright, np.concatenate([self.scaled(known), self.scaled(found)]), radius)
+            # What a subtraction leaves beside a hidden source comes from fitting one where there are two: strongest first.
+            alone &= unexplained(pixels, height, pixels[:, ::-1].astype(float), height, radius, fraction=1.0 if attempt else SIDE_FRACTION)
+            trial = add_sources(image, found, pixels[alone][:, ::-1].astype(float), self.psf_sigma)
+            trial = drop_sources(image, trial, ~(self.scaled(trial) >= self.threshold), self.psf_sigma)
+            if len(trial.flux) <= len(found.flux):
+                break
+            found, residual = trial, subtract_sources(image, trial, self.psf_sigma)
+        return found, residual
+
+
+def find_sources(
+    mosaic: Mosaic,
+    catalog: SourceCatalog,
+    target: CatalogSource | None = None,
+    threshold: float = 7.0,
+    psf_sigma: float | None = None,
+    include_new: bool = True,
+) -> SourceTable:
+    """Detect and measure point sources, name them, and measure those of the catalogue that were not detected.
+
+    A source counts when its fitted PSF reaches the threshold in significance scaled by the local width of empty sky.
+    Its 90 % position radius is 2.15 sigma_PSF / (S/N), with a floor of 0.2' added in quadrature.
+
+    Parameters
+    ----------
+    mosaic
+        The map; without flux, positions and significance are measured alone.
+    catalog
+        Sources to name detections by, all of which are measured.
+    target
+        Measured as well, unless the catalogue lists its name, or a source within 1'.
+    threshold
+        In scaled sigma.
+    psf_sigma
+        Width of the PSF in pixels; else from sources above 50 sigma, else the instrument's.
+    include_new
+        Keep detections that no catalogue source explains. They need more than 5 % of the maximum exposure.
+    """
+    sky = _prepare(mosaic, threshold, psf_sigma)
+    nothing = Photometry(np.empty((0, 2)), np.empty(0), np.empty(0))
+    found, residual = sky.detect(sky.image, nothing)
+    holes = sky.detect(NoiseMap(-residual.significance, residual.noise), found)[0]
+    entries = SourceCatalog((*catalog.sources, *_unlisted(target, catalog)))
+    found = found.select(np.argsort(-found.significance, kind="stable"))
+    detected, taken = _name(sky, found, entries, include_new)
+    forced, notes = _force(sky, [source for i, source in enumerate(entries.sources) if i not in taken], found)
+    return SourceTable(
+        sources=(*detected, *forced),
+        flux_unit="" if mosaic.significance_only else mosaic.unit,
+        threshold=threshold,
+        sky_width=sky.width.overall,
+        negative_peaks=int((sky.at(sky.fraction, holes.positions) > NEW_EXPOSURE).sum()),
+        psf_sigma=sky.psf_sigma,
+        notes=(*_notes(sky, detected, target), *notes),
+    )
+
+
+def _prepare(mosaic: Mosaic, threshold: float, psf_sigma: float | None) -> _Sky:
+    with np.errstate(invalid="ignore"):
+        noise = None if mosaic.significance_only or mosaic.variance is None else np.sqrt(mosaic.variance)
+    width, start, fraction = sky_width(mosaic), nominal_sigma(mosaic), exposure_fraction(mosaic)
+    scale: NDArray[np.float32] = np.reciprocal(width.local)
+    scale[fraction <= KNOWN_EXPOSURE] = np.nan
+    sky = _Sky(mosaic, NoiseMap(mosaic.significance, noise), width, scale, fraction, threshold, psf_sigma or start)
+    if psf_sigma is None:
+        pixels, height = sky.candidates(sky.image)
+        image = mosaic.significance if mosaic.flux is None else mosaic.flux
+        measured = measured_sigma(image, pixels[:, ::-1].astype(float), height.astype(float), start)
+        sky = replace(sky, psf_sigma=measured if math.isfinite(measured) else start)
+    return sky
+
+
+def _unlisted(target: CatalogSource | None, catalog: SourceCatalog) -> tuple[CatalogSource, ...]:
+    if target is None or target.name in catalog.names:
+        return ()
+    place = unit_vectors(np.array([[target.ra, target.dec]]))
+    return () if (separation(place, unit_vectors(catalog.positions)) < _TARGET_IS_LISTED).any() else (target,)
+
+
+def _source(sky: _Sky, fit: Photometry, index: int, **values: Any) -> MeasuredSource:
+    """One fitted source; `values` are what the fit does not know."""
+    one = fit.positions[index : index + 1]
+    width = float(sky.at(sky.width.local, one)[0])
+    fluxes = sky.image.noise is not None
+    exposure = sky.mosaic.exposure
+    return MeasuredSource(
+        flux=float(fit.flux[index]) if fluxes else math.nan,
+        flux_error=float(fit.error[index]) if fluxes else math.nan,
+        significance=float(fit.significance[index]),
+        scaled_significance=float(fit.significance[index]) / width,
+        exposure=math.nan if exposure is None else float(sky.at(exposure, one)[0]),
+        near_edge=bool(sky.at(sky.fraction, one)[0] < EDGE_EXPOSURE),
+        upper_limit=max(float(fit.flux[index]), 0) + LIMIT_SIGMA * width * float(fit.error[index])
+        if fluxes and values["kind"] == "forced"
+        else math.nan,
+        **values,
+    )
+
+
+def _name(sky: _Sky, found: Photometry, entries: SourceCatalog, include_new: bool) -> tuple[list[MeasuredSource], set[int]]:
+    """Detections by their catalogue names, in the order of the fits, and the entries that are taken."""
+    ra, dec = (np.atleast_1d(v) for v in sky.mosaic.wcs.pixel_to_world_values(*found.positions.T))
+    statistical = RADIUS_90 * sky.psf_sigma * pixel_arcmin(sky.mosaic) / sky.scaled(found)
+    radius = np.hypot(statistical, POSITION_FLOOR)
+    exposed = sky.at(sky.fraction, found.positions) > NEW_EXPOSURE
+    sources: list[MeasuredSource] = []
+    taken: set[int] = set()
+    new = 0
+    for index, match in enumerate(match_catalog(np.column_stack([ra, dec]), radius, entries)):
+        if match.kind == "new":
+            if not (include_new and exposed[index]):
+                continue
+            new += 1
+        else:
+            taken.add(match.index)
+        sources.append(
+            _source(
+                sky,
+                found,
+                index,
+                name=f"NEW_{new:02d}" if match.kind == "new" else entries.sources[match.index].name,
+                kind=match.kind,
+                ra=float(ra[index]) % 360,
+                dec=float(dec[index]),
+                position_error=float(radius[index]),
+                offset=match.offset,
+                candidates=tuple(entries.sources[i].name for i in match.candidates) if match.kind != "known" else (),
+            )
+        )
+    return sources, taken
+
+
+def _force(sky: _Sky, entries: list[CatalogSource], found: Photometry) -> tuple[list[MeasuredSource], list[str]]:
+    """PSF photometry at catalogue positions, each together with the detected sources whose PSF reaches it."""
+    sources, notes = [], []
+    for entry, place in zip(entries, sky.places(entries), strict=True):
+        if not np.isfinite(place).all():
+            continue
+        apart = np.hypot(*(found.positions - place).T)
+        beside = found.positions[(apart > _INSEPARABLE * sky.psf_sigma) & (apart < BLENDED * sky.psf_sigma)]
+        fit = fit_sources(sky.image, np.concatenate([place[None], beside]), sky.psf_sigma, free=False)
+        if not math.isfinite(fit.flux[0]):
+            notes.append(f"{entry.name} stands on the border of the map: too few pixels to measure it.")
+            continue
+        if (apart < _INSEPARABLE * sky.psf_sigma).any():
+            notes.append(f"{entry.name} cannot be told from the source detected at its position: its flux is that of both.")
+        sources.append(_source(sky, fit, 0, name=entry.name, kind="forced", ra=entry.ra, dec=entry.dec, position_error=entry.err_rad * 60))
+    return sorted(sources, key=lambda source: -source.significance), notes
+
+
+def _notes(sky: _Sky, detected: list[MeasuredSource], target: CatalogSource | None) -> list[str]:
+    notes = []
+    if not sky.mosaic.valid.any():
+        return ["The map holds no valid pixel."]
+    if sky.mosaic.significance_only:
+        notes.append("The map holds significance only: positions and significance are measured, fluxes are not.")
+    if not sky.width.measured:
+        notes.append("The width of empty sky cannot be measured (too few empty pixels, or no noise): 1 is assumed.")
+    elif abs(sky.width.overall - 1) > 0.03:
+        notes.append(f"The width of empty sky is {sky.width.overall:.2f}: significances are scaled by its local value.")
+    if target is not None and not np.isfinite(sky.places([target])).all():
+        notes.append(f"{target.name} lies outside the exposed area: nothing is known of it.")
+    if sky.mosaic.instrument in ("isgri", ""):
+        notes += _ghost_notes(detected)
+    return notes
+
+
+def _ghost_notes(detected: list[MeasuredSource]) -> list[str]:
+    """New sources where a bright one may have its ghosts; the detector axes of a sum of many pointings are not known."""
+    if not detected:
+        return []
+    place = unit_vectors(np.array([(s.ra, s.dec) for s in detected]))
+    notes = []
+    for index, bright in enumerate(detected):
+        if bright.scaled_significance < CALIBRATION_SIGNIFICANCE:
+            continue
+        degrees = separation(place, place[index]) / 60
+        suspects = [s.name for s, d in zip(detected, degrees, strict=True) if s.kind == "new" and GHOST_RING[0] < d < GHOST_RING[1]]
+        if suspects:
+            notes.append(
+                f"{', '.join(suspects)}: {GHOST_RING[0]} to {GHOST_RING[1]} degrees from {bright.name}, "
+                "where the repeating mask pattern makes ghosts. Without the roll angles of the pointings they cannot be told from sources."
+            )
+    return notes

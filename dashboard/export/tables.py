@@ -1,0 +1,42 @@
+"""The source table in the forms that others read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Mapping
+
+from dashboard.export.regions import ds9_regions
+from dashboard.products.catalog import SourceTable
+
+
+def ecsv_text(table: SourceTable, origin: str) -> str:
+    """ECSV: units and the conditions of the measurement stand in the header."""
+    rows = table.to_table()
+    rows.meta["origin"] = origin
+    text = io.StringIO()
+    rows.write(text, format="ascii.ecsv")
+    return text.getvalue()
+
+
+def csv_text(table: SourceTable, origin: str) -> str:
+    """Plain CSV with units in the column names, and the origin on every line; what is not known is empty."""
+    unit = f"[{table.flux_unit}]" if table.flux_unit else ""
+    fixed = ("name", "kind", "ra_deg", "dec_deg", "position_error_arcmin", "significance", "scaled_significance")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow((*fixed, f"flux{unit}", f"flux_error{unit}", f"upper_limit{unit}", "exposure_s", "offset_arcmin", "origin"))
+    for s in table.sources:
+        numbers = (s.position_error, s.significance, s.scaled_significance, s.flux, s.flux_error, s.upper_limit, s.exposure, s.offset)
+        texts = (f"{value:.6g}" if math.isfinite(value) else "" for value in numbers)
+        writer.writerow((s.name, s.kind, f"{s.ra:.5f}", f"{s.dec:.5f}", *texts, origin))
+    return text.getvalue()
+
+
+SOURCE_FORMS: Mapping[str, Callable[[SourceTable, str], str]] = {
+    "sources.ecsv": ecsv_text,
+    "sources.csv": csv_text,
+    "sources.reg": ds9_regions,
+}
+"""File name to the function of (table, origin) that gives its text."""

@@ -1,0 +1,124 @@
+"""Bad input and a bad world: each ends in one sentence, none in a traceback, and nothing that was computed is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dashboard.runs.store import RunStore
+
+from dashboard.__main__ import BROKEN, FAILED_BATCHES, INTERRUPTED, WRONG_REQUEST, main
+from dashboard.settings import Settings
+from tests.conftest import ROOT, Observatory
+
+CRAB: dict[str, Any] = {"src_name": "Crab", "T1": "2009-02-20T00:00:00", "T2": "2009-02-22T00:00:00"}
+Ask = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def ask(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Ask:
+    """`plan` or `run` a request in this process: exit code and what stands on stderr."""
+    monkeypatch.setenv("INTEGRAL_DASHBOARD_DATA", str(settings.data_dir))
+    monkeypatch.setenv("INTEGRAL_DASHBOARD_SIMULATED_URL", settings.simulated_url)
+
+    def run(command: str = "plan", **values: Any) -> tuple[int, str]:
+        path = tmp_path / "request.json"
+        path.write_text(json.dumps({**CRAB, **values}))
+        extra = ["--out", str(tmp_path / "out")] if command == "run" else []
+        code = main([command, str(path), *extra])
+        return code, capsys.readouterr().err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"src_name": "Krab Nebbula"}, ("Krab Nebbula", "RA and DEC")),
+        ({"T1": "2009-02-22T00:00:00", "T2": "2009-02-20T00:00:00"}, ("T2", "T1")),
+        ({"T1": "2009-02-20T00:00:00", "T2": "2009-02-20T00:00:01"}, ("no science window",)),
+        ({"E1_keV": 60.0, "E2_keV": 40.0}, ("E1_keV", "E2_keV")),
+        ({"E1_keV": 10.0, "E2_keV": 40.0}, ("15", "800")),
+        ({"E1_keV": 20.0, "E2_keV": 900.0}, ("15", "800")),
+        ({"radius": 0}, ("radius",)),
+        ({"scr_name": "Crab"}, ("scr_name", "src_name")),
+        ({"host_type": "produktion"}, ("host_type", "production")),
+    ],
+)
+def test_wrong_request_is_one_sentence(ask: Ask, values: dict[str, Any], words: tuple[str, ...]) -> None:
+    code, told = ask("plan", **values)
+    assert code == WRONG_REQUEST
+    assert "Traceback" not in told
+    assert len(told.strip().splitlines()) == 1
+    assert all(word.lower() in told.lower() for word in words), told
+
+
+def test_file_that_is_no_json(ask: Ask, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "broken.json").write_text("{")
+    assert main(["plan", str(tmp_path / "broken.json")]) == WRONG_REQUEST
+    assert main(["plan", str(tmp_path / "absent.json")]) == WRONG_REQUEST
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len(told) == 2
+    assert "absent.json" in told[1]
+
+
+def test_server_down_and_server_hanging(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        port = mute.getsockname()[1]
+        monkeypatch.setenv("INTEGRAL_DASHBOARD_SIMULATED_URL", f"http://127.0.0.1:{port}")
+        code, told = ask("plan")
+        assert code == WRONG_REQUEST
+        assert "Traceback" not in told
+        assert f"127.0.0.1:{port}" in told
+
+
+@pytest.mark.parametrize("kind", ["truncated", "nan", "empty", "500", "backend"])
+def test_a_batch_that_never_comes_leaves_the_others(ask: Ask, observatory: Observatory, settings: Settings, kind: str) -> None:
+    observatory.knobs(fail_first={"submissions": 100, "jobs": 1, "kind": kind})
+    code, told = ask("run", s_max=20)
+    assert code == FAILED_BATCHES, told
+    assert "Traceback" not in told
+    run = RunStore(settings).list_runs("local")[0]
+    state = RunStore(settings).state(run.run_id)
+    assert state.state == "done with failures"
+    assert [batch.state for batch in state.batches].count("failed") == 1
+    assert all(batch.reason for batch in state.batches if batch.state == "failed")
+    assert state.sum_version > 0, "what arrived is shown"
+
+
+def test_wrong_token_is_refused_with_the_servers_sentence(ask: Ask, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    monkeypatch.setenv("ODA_TOKEN", "secret-that-is-no-token")
+    code, told = ask("run")
+    assert code in {FAILED_BATCHES, BROKEN, WRONG_REQUEST}
+    assert "token" in told
+    assert "secret-that-is-no-token" not in told
+    written = b"".join(path.read_bytes() for path in settings.data_dir.rglob("*") if path.is_file())
+    assert b"secret-that-is-no-token" not in written
+
+
+def test_interrupt_keeps_what_is_done(settings: Settings, observatory: Observatory, tmp_path: Path) -> None:
+    observatory.knobs(time_per_scw=0.05)
+    (tmp_path / "request.json").write_text(json.dumps({**CRAB, "T2": "2009-03-20T00:00:00", "s_max": 20}))
+    env = {**os.environ, "INTEGRAL_DASHBOARD_DATA": str(settings.data_dir), "INTEGRAL_DASHBOARD_SIMULATED_URL": observatory.url}
+    command = [sys.executable, "-m", "dashboard", "run", str(tmp_path / "request.json"), "--out", str(tmp_path / "out")]
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        store, deadline = RunStore(settings), time.monotonic() + 120
+        while not any(batch.state == "done" for run in store.list_runs("local") for batch in store.state(run.run_id).batches):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert "Traceback" not in told
+    assert "kept" in told
