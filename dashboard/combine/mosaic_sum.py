@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from dashboard.combine.alignment import Nodes, lattice_offset
 from dashboard.combine.contributions import Contribution, Kind, contributions_from_table, contributions_to_table, interval, merged
 from dashboard.combine.grid import Grid
-from dashboard.combine.resample import add_lattice, add_spline, inverse_variance, spline_coefficients
+from dashboard.combine.resample import add_lattice, add_spline, spline_coefficients, whitened
 from dashboard.errors import EmptyProduct, NotCombinable, ProductError
 from dashboard.products.mosaic import Image, Mosaic
 
@@ -109,8 +109,8 @@ class MosaicSum:
             return int(add_lattice(f, v, t, *offset, *self._planes))
         self._nodes = self._nodes or Nodes(self.grid)
         place = self._nodes.place(mosaic.wcs, mosaic.shape)
-        weight, count = inverse_variance(f, v)
-        return int(count and add_spline(place.x, place.y, place.touched, spline_coefficients(f, weight), weight, t, *self._planes))
+        white, root, count = whitened(f, v)
+        return int(count and add_spline(place.x, place.y, place.touched, spline_coefficients(white, root), root, t, *self._planes))
 
     def _remember(self, contributions: Iterable[Contribution], kind: Kind | None, keywords: dict[str, Any]) -> None:
         """Note who was added; of further header cards only those that all share are kept."""

@@ -1,9 +1,11 @@
 """Kernels that add a map to running sums.
 
 A coded-mask map gives in each pixel the flux a source there would have; it is no surface brightness. So it is interpolated
-and never scaled by pixel areas (Renaud et al. 2006, A&A 456, 389). Flux goes through an interpolating cubic B-spline
-(Unser 1999, IEEE Signal Proc. Mag. 16, 22); variance and exposure are smooth and taken from the nearest pixel, which
-also decides whether a grid pixel is covered at all: a hole in the map neither grows nor spreads.
+and never scaled by pixel areas (Renaud et al. 2006, A&A 456, 389). What goes through the interpolating cubic B-spline
+(Unser 1999, IEEE Signal Proc. Mag. 16, 22) is flux over error, whose noise is the same everywhere: at the rim of the
+field the errors grow by orders of magnitude within a few pixels, and a spline through the flux itself would carry the
+noise of the worst pixel into its better neighbours. The error is smooth and interpolated linearly; exposure comes from
+the nearest pixel, which also decides whether a grid pixel is covered at all: a hole in the map neither grows nor spreads.
 
 All kernels run on one thread and release the GIL. They compile on first use, or in `warm`.
 """
@@ -57,29 +59,34 @@ def add_lattice(flux, variance, exposure, dy, dx, weights, fluxes, squares, expo
 
 
 @njit(nogil=True, cache=True, fastmath=_MATHS)
-def inverse_variance(flux, variance):  # type: ignore[no-untyped-def]
-    """1 / variance, 0 where the map is invalid, and the number of valid pixels."""
-    weight = np.zeros_like(variance)
-    count = 0
-    for y in range(flux.shape[0]):
-        for x in range(flux.shape[1]):
-            v = variance[y, x]
-            valid = (v > 0) & (v < np.inf) & (abs(flux[y, x]) < np.inf)
-            weight[y, x] = 1 / v if valid else 0
-            count += int(valid)
-    return weight, count
+def whitened(flux, variance):  # type: ignore[no-untyped-def]
+    """Flux over error and, one pixel wider on each side, 1 / error, both 0 where invalid; and the number of valid pixels."""
+    ny, nx = flux.shape
+    white, root = np.zeros((ny, nx), np.float32), np.zeros((ny + 2, nx + 2), np.float32)
+    count, one = 0, np.float32(1)
+    for y in range(ny):
+        flux_row, variance_row, white_row, root_row = flux[y], variance[y], white[y], root[y + 1, 1:-1]
+        for x in range(nx):
+            f, v = np.float32(flux_row[x]), np.float32(variance_row[x])
+            valid = (v > 0) & (v < np.inf) & (abs(f) < np.inf)
+            r = one / np.sqrt(v if valid else one)
+            root_row[x] = r if valid else 0
+            white_row[x] = f * r if valid else 0
+        for x in range(nx):
+            count += np.int64(root_row[x] > 0)
+    return white, root, count
 
 
 @njit(nogil=True, cache=True, fastmath=_MATHS)
-def filled(flux, weight):  # type: ignore[no-untyped-def]
+def filled(white, root):  # type: ignore[no-untyped-def]
     """The map as float32, PAD pixels wider on each side; an invalid pixel is the mean of its valid neighbours, or 0."""
-    ny, nx = flux.shape
+    ny, nx = white.shape
     known, seen = np.zeros((ny + 2 * PAD, nx + 2 * PAD), np.float32), np.zeros((ny + 2 * PAD, nx + 2 * PAD), np.float32)
     for y in range(ny):
         known_row, seen_row = known[y + PAD, PAD:-PAD], seen[y + PAD, PAD:-PAD]
         for x in range(nx):
-            valid = weight[y, x] > 0
-            known_row[x] = flux[y, x] if valid else 0
+            valid = root[y + 1, x + 1] > 0
+            known_row[x] = white[y, x] if valid else 0
             seen_row[x] = 1 if valid else 0
     out = known.copy()
     total, count = np.empty(nx + 2 * PAD, np.float32), np.empty(nx + 2 * PAD, np.float32)
@@ -113,12 +120,12 @@ def _filter_columns(c):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, fastmath=_MATHS)
-def spline_coefficients(flux, weight):  # type: ignore[no-untyped-def]
+def spline_coefficients(white, root):  # type: ignore[no-untyped-def]
     """Coefficients [x, y] of the cubic B-spline through a map, float32, PAD wider on each side.
 
     Both axes are filtered down columns, which the compiler vectorises; hence the transposition.
     """
-    c = filled(flux, weight)
+    c = filled(white, root)
     _filter_columns(c)
     turned = np.ascontiguousarray(c.T)
     _filter_columns(turned)
@@ -171,16 +178,16 @@ def _taps(t):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, fastmath=_MATHS)
-def add_spline(x_nodes, y_nodes, touched, coefficients, weight, exposure, weights, fluxes, squares, exposures, numbers):  # type: ignore[no-untyped-def]
+def add_spline(x_nodes, y_nodes, touched, coefficients, root, exposure, weights, fluxes, squares, exposures, numbers):  # type: ignore[no-untyped-def]
     """Add a map at the places its nodes say; returns the number of grid pixels that received something.
 
     Flat arrays and unsigned indices keep the checks for negative indices out of the inner loop.
     """
-    (height, width), (ny, nx) = weights.shape, weight.shape
+    (height, width), (ny, nx) = weights.shape, exposure.shape
     in_x, in_y = np.empty((touched.shape[1], 4)), np.empty((touched.shape[1], 4))
     xs, ys = np.empty(STEP), np.empty(STEP)
     c, stride = coefficients.ravel(), np.uint64(coefficients.shape[1])
-    flat_weight, flat_exposure = weight.ravel(), exposure.ravel()
+    flat_root, flat_exposure = root.ravel(), exposure.ravel()
     w_sum, f_sum, q_sum, t_sum, n_sum = weights.ravel(), fluxes.ravel(), squares.ravel(), exposures.ravel(), numbers.ravel()
     one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
     used = 0
@@ -200,25 +207,32 @@ def add_spline(x_nodes, y_nodes, touched, coefficients, weight, exposure, weight
                 x, y = xs[k], ys[k]
                 if not (x >= 0 and y >= 0 and x < nx and y < ny):
                     continue
-                near = np.uint64(np.int64(y) * nx + np.int64(x))
-                w = np.float64(flat_weight[near])
-                if w == 0:
+                near = flat_root[np.uint64((np.int64(y) + 1) * (nx + 2) + np.int64(x) + 1)]
+                if near == 0:
                     continue
                 x_after, y_after = np.int64(x + 0.5), np.int64(y + 0.5)
-                a = _taps(np.float32(x + 0.5 - x_after))
+                s, t = np.float32(x + 0.5 - x_after), np.float32(y + 0.5 - y_after)
+                a, b = _taps(s), _taps(t)
                 at = np.uint64(x_after + PAD - 2) * stride + np.uint64(y_after + PAD - 2)
                 r0, r1, r2, r3 = a[0] * c[at], a[0] * c[at + one], a[0] * c[at + two], a[0] * c[at + three]
                 for tap in a[1:]:
                     at += stride
                     r0, r1, r2, r3 = r0 + tap * c[at], r1 + tap * c[at + one], r2 + tap * c[at + two], r3 + tap * c[at + three]
-                b = _taps(np.float32(y + 0.5 - y_after))
-                f = np.float64(b[0] * r0 + b[1] * r1 + b[2] * r2 + b[3] * r3)
+                z = np.float64(b[0] * r0 + b[1] * r1 + b[2] * r2 + b[3] * r3)
+                corner = np.uint64(y_after * (nx + 2) + x_after)
+                r00, r01 = flat_root[corner], flat_root[corner + one]
+                r10, r11 = flat_root[corner + np.uint64(nx + 2)], flat_root[corner + np.uint64(nx + 3)]
+                # Beside an invalid pixel there is nothing to interpolate between.
+                rimless = (r00 > 0) & (r01 > 0) & (r10 > 0) & (r11 > 0)
+                low, high = r00 + s * (r01 - r00), r10 + s * (r11 - r10)
+                r = np.float64(low + t * (high - low) if rimless else near)
                 to = np.uint64(row * width + j * STEP + k)
-                w_sum[to] += w
-                f_sum[to] += w * f
-                q_sum[to] += w * f * f
-                if flat_exposure[near] > 0:
-                    t_sum[to] += flat_exposure[near]
+                w_sum[to] += r * r
+                f_sum[to] += r * z
+                q_sum[to] += z * z
+                seconds = flat_exposure[np.uint64(np.int64(y) * nx + np.int64(x))]
+                if seconds > 0:
+                    t_sum[to] += seconds
                 n_sum[to] += 1
                 used += 1
     return used
@@ -228,6 +242,6 @@ def warm() -> None:
     """Compile all kernels on tiny arrays; afterwards they are read from numba's cache."""
     nodes, ones = np.mgrid[:4, :4] * float(STEP), np.ones((4, 4), dtype=np.float32)
     sums = (*(np.zeros((4, 4)) for _ in range(4)), np.zeros((4, 4), dtype=np.int32))
-    weight, _ = inverse_variance(ones, ones)
-    add_spline(nodes[1], nodes[0], np.ones((1, 1), dtype=bool), spline_coefficients(ones, weight), weight, ones, *sums)
+    white, root, _ = whitened(ones, ones)
+    add_spline(nodes[1], nodes[0], np.ones((1, 1), dtype=bool), spline_coefficients(white, root), root, ones, *sums)
     add_lattice(ones, ones, ones, 0, 0, *sums)

@@ -5,11 +5,11 @@ import sys
 
 import numpy as np
 import pytest
-from scipy.ndimage import map_coordinates, spline_filter
+from scipy.ndimage import gaussian_filter, map_coordinates, spline_filter
 
 from dashboard.combine.grid import ISGRI_PIXEL, Grid
 from dashboard.combine.mosaic_sum import MosaicSum
-from dashboard.combine.resample import PAD, inverse_variance, spline_coefficients
+from dashboard.combine.resample import PAD, spline_coefficients, whitened
 from dashboard.products.mosaic import Mosaic
 from tests.combine.skies import batch, tan_wcs
 
@@ -24,8 +24,8 @@ def resampled(mosaic: Mosaic) -> Mosaic:
 
 def test_coefficients_are_those_of_scipy_away_from_the_rim() -> None:
     flux = np.random.default_rng(0).standard_normal((60, 80)).astype("f4")
-    weight, count = inverse_variance(flux, np.ones_like(flux))
-    ours = spline_coefficients(flux, weight).T[PAD:-PAD, PAD:-PAD] * 36
+    white, root, count = whitened(flux, np.ones_like(flux))
+    ours = spline_coefficients(white, root).T[PAD:-PAD, PAD:-PAD] * 36
     assert count == flux.size
     np.testing.assert_allclose(ours[12:-12, 12:-12], spline_filter(flux, order=3)[12:-12, 12:-12], atol=1e-5)
 
@@ -41,6 +41,21 @@ def test_values_are_those_of_an_independent_spline() -> None:
     expected = map_coordinates(mosaic.flux.astype(float), [row, column], order=3)
     assert flux is not None
     np.testing.assert_allclose(flux.ravel()[inner], expected[inner], atol=2e-3)
+
+
+def test_the_rims_giant_errors_do_not_leak_into_better_pixels() -> None:
+    """Errors grow by e every pixel over the last 12 of the map: its noise stays noise in the sum, rim included."""
+    side = 160
+    rng = np.random.default_rng(3)
+    rim = np.minimum.reduce([*np.indices((side, side)), *(side - 1 - np.indices((side, side)))])
+    sigma = np.exp(np.clip(12 - rim, 0, None)).astype("f4")
+    noise = gaussian_filter(rng.standard_normal((side, side)), 1.03 / np.sqrt(2)).astype("f4")
+    noise /= noise.std()
+    mosaic = Mosaic(noise * sigma, sigma**2, noise, 1 / sigma, tan_wcs(83.9, 22.4, 20.0, side), instrument="isgri")
+    result = resampled(mosaic)
+    inside = result.valid
+    assert np.abs(result.significance[inside]).max() < 1.3 * np.abs(noise).max()
+    assert result.significance[inside].std() == pytest.approx(0.98, abs=0.03)
 
 
 def test_a_map_without_structure_stays_flat_up_to_its_rim() -> None:
