@@ -6,7 +6,6 @@ from typing import Any
 
 import panel as pn
 
-from assets import asset_path
 from components.ask import AskView
 from components.sky import SkyView
 from components.sources import SourcesView
@@ -19,12 +18,13 @@ REFRESH_MS = 400
 class Page(pn.viewable.Viewer):
     """One browser session's page. `session` holds all state."""
 
-    def __init__(self, session: Session, **params: Any) -> None:
+    def __init__(self, session: Session, run_id: str = "", **params: Any) -> None:
         super().__init__(**params)
         self._session = session
+        if run_id:
+            session.open(run_id)
         self._title = pn.pane.HTML(css_classes=["title"], margin=0)
         sky = SkyView(session)
-        style = asset_path("page.css").read_text()
         self._root = pn.Column(
             pn.Row(self._title, css_classes=["header"], margin=0),
             pn.Row(
@@ -36,7 +36,6 @@ class Page(pn.viewable.Viewer):
                 margin=0,
             ),
             css_classes=["page"],
-            stylesheets=[style],
             sizing_mode="stretch_both",
             margin=0,
         )

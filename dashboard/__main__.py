@@ -72,6 +72,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
+    finally:
+        _end_children()
+
+
+def _end_children() -> None:
+    """End the worker and the observatory if this process started them; unread where nothing was started."""
+    if process := sys.modules.get("dashboard.runs.process"):
+        process.end_children()
 
 
 def _request(options: argparse.Namespace) -> Request:

@@ -2,13 +2,18 @@
 
 import panel as pn
 
+from assets import asset_path
 from components.page import Page
 from dashboard.identity import Identity
 from dashboard.session import Session
 from dashboard.settings import Settings
 
-pn.extension("tabulator", notifications=True, sizing_mode="stretch_width")
+pn.extension(
+    "tabulator",
+    notifications=True,
+    sizing_mode="stretch_width",
+    raw_css=[asset_path("page.css").read_text()],
+    global_css=[asset_path("theme.css").read_text()],
+)
 session = Session(Settings.from_environment(), Identity(origin="page"))
-if run_id := pn.state.location and pn.state.session_args.get("run", [b""])[0].decode():
-    session.watch_run(run_id)
-Page(session).servable(title="INTEGRAL dashboard")
+Page(session, run_id=pn.state.session_args.get("run", [b""])[0].decode()).servable(title="INTEGRAL dashboard")

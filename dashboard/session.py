@@ -68,6 +68,13 @@ class Session(param.Parameterized):
         ensure_worker(self.settings)
         return run_id
 
+    def open(self, run_id: str) -> None:
+        """Look at the run an address names; what is wrong with it becomes the session's sentence."""
+        try:
+            self.watch_run(run_id)
+        except DashboardError as error:
+            self.refuse(error)
+
     def watch_run(self, run_id: str) -> None:
         """Look at another run from its beginning."""
         state = self.store.state(run_id)

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from dashboard.runs.process import end_children
 from dashboard.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,8 +60,9 @@ def observatory(tmp_path: Path) -> Iterator[Observatory]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, observatory: Observatory) -> Settings:
-    """A deployment of its own in a folder of its own, talking to the test's observatory."""
-    return Settings.from_environment(
+def settings(tmp_path: Path, observatory: Observatory) -> Iterator[Settings]:
+    """A deployment of its own in a folder of its own, talking to the test's observatory; its worker ends with the test."""
+    yield Settings.from_environment(
         {"INTEGRAL_DASHBOARD_DATA": str(tmp_path / "data"), "INTEGRAL_DASHBOARD_SIMULATED_URL": observatory.url}
     )
+    end_children()

@@ -73,7 +73,7 @@ def whitened(flux, variance):  # type: ignore[no-untyped-def]
             root_row[x] = r if valid else 0
             white_row[x] = f * r if valid else 0
         for x in range(nx):
-            count += np.int64(root_row[x] > 0)
+            count += int(root_row[x] > 0)
     return white, root, count
 
 

@@ -127,23 +127,25 @@ class Plan:
         return (
             f"Target: {self.target.name}, RA {self.target.ra:.4f}, Dec {self.target.dec:+.4f} deg ({self.target.origin})",
             f"Asked: {jobs}, {self.request['osa_version']}, host {self.host}{' (SIMULATED data)' if self.simulated else ''}",
-            f"Science windows: {self.n_scw}, {_exposure_text(self.exposure)}, {first} to {last} UTC",
+            f"Science windows: {self.n_scw}, {exposure_text(self.exposure)}, {first} to {last} UTC",
             f"Batches: {len(self.batches)} of at most {self.request['s_max']} science windows, {self.fill:.0%} full on average",
-            *(f"Expected 1-sigma error at the target: {text}" for text in self._sensitivity_texts()),
+            *(f"Expected 1-sigma error at the target: {text}" for text in self.sensitivity_texts()),
             f"Roles needed: {', '.join(self.roles_needed) or 'none'}",
             f"Already computed: {ready} of {len(self.batches)} batches, {left} to ask for",
-            f"Time: {self._time_text(left)}",
+            f"Time: {self.time_text(left)}",
             *(f"Note: {notice}" for notice in self.notices),
         )
 
-    def _sensitivity_texts(self) -> Iterator[str]:
+    def sensitivity_texts(self) -> Iterator[str]:
+        """Expected 1-sigma error at the target, a line a job whose band is known."""
         for job in self.jobs:
             error = expected_error(self.pointings, self.target, job.band)
             if math.isfinite(error):
                 crabs = 1000 * error / crab_rate(job.band)
                 yield f"{error:.2g} cts/s (about {crabs:.2g} mCrab) in {job.band[0]:g}-{job.band[1]:g} keV, more near bright sources"
 
-    def _time_text(self, left: int) -> str:
+    def time_text(self, left: int) -> str:
+        """How long `left` batches may take, in words."""
         if not left:
             return "nothing left to wait for"
         each = SECONDS_A_SIMULATED_BATCH if self.simulated else SECONDS_A_BATCH
@@ -257,7 +259,8 @@ def _notices(request: Request, target: Target, n_scw: int) -> tuple[str, ...]:
     return (*notices(request), *target.notes, *sampled)
 
 
-def _exposure_text(seconds: float) -> str:
+def exposure_text(seconds: float) -> str:
+    """Seconds as ks or Ms."""
     return f"{seconds / 1e6:.2f} Ms" if seconds >= 1e6 else f"{seconds / 1e3:.1f} ks"
 
 

@@ -19,9 +19,9 @@ def sky(ra: float, dec: float, size: int = 200, pixel: float = 0.0823, projectio
     return wcs
 
 
-@given(st.sampled_from(("linear", "asinh", "sqrt")), st.floats(-1e3, 1e3), st.floats(1e-3, 1e4), st.floats(0, 1))
-def test_an_index_stands_for_its_value(stretch: str, low: float, width: float, part: float) -> None:
-    scale = Scale(low, low + width, stretch)
+@given(st.sampled_from(("linear", "asinh", "sqrt")), st.floats(-1e3, 1e3), st.floats(1e-3, 1e4), st.floats(0, 1), st.floats(1e-3, 10))
+def test_an_index_stands_for_its_value(stretch: str, low: float, width: float, part: float, knee: float) -> None:
+    scale = Scale(low, low + width, stretch, knee * width)
     value = low + part * width
     index = int(scale.indices(np.array([value]))[0])
     neighbours = scale.value(max(index - 1, 1)), scale.value(min(index + 1, 255))

@@ -1,0 +1,139 @@
+"""A run's sums: every product that arrives is added once and what they make is published whole."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from astropy.io import fits
+
+from dashboard.analysis.sources import find_sources
+from dashboard.archive.reference_catalog import reference_catalog
+from dashboard.combine.mosaic_sum import MosaicSum
+from dashboard.errors import ProductError
+from dashboard.plan.plan import Plan
+from dashboard.products.catalog import CatalogSource
+from dashboard.products.mosaic_fits import read_mosaic, write_mosaic
+from dashboard.runs.field import run_grid
+from dashboard.runs.ledger import Ledger
+from dashboard.runs.products import ProductStore, batch_file, run_file
+from dashboard.runs.source_document import write_sources
+
+PUBLISH_SECONDS: Final = 2.0
+KINDS: Final = ("sum", "mosaic", "sources")
+KEPT: Final = 2
+
+log = logging.getLogger(__name__)
+
+
+class JobFold:
+    """The sum of one job of a run, kept in memory between publications. One owner at a time.
+
+    Begins with the last published sum; when that cannot be read, with the stored products of all batches.
+
+    Parameters
+    ----------
+    run_id, job
+        Whose sum.
+    plan
+        Of the run.
+    ledger, products
+        Where rows and files are.
+    clock
+        Seconds.
+    """
+
+    def __init__(
+        self, run_id: str, job: int, plan: Plan, ledger: Ledger, products: ProductStore, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._run_id, self._job, self._plan = run_id, job, plan
+        self._ledger, self._products, self._clock = ledger, products, clock
+        self._version = ledger.sums(run_id).get(job, 0)
+        self._published_at = -float("inf")
+        self._changed = False
+
+    @cached_property
+    def _sum(self) -> MosaicSum:
+        if self._version:
+            try:
+                return self._products.read(run_file(self._run_id, "sum", self._job, self._version), _read_sum)
+            except ProductError as error:
+                log.warning("The sum of run %s is built again from its batches: %s", self._run_id, error.sentence)
+        return MosaicSum(run_grid(self._plan.pointings))
+
+    def add_arrived(self) -> None:
+        """Add what has arrived and is not in the sum; what cannot be added is refused with its reason."""
+        arrived = self._ledger.arrived(self._run_id, self._job)
+        present = set(self._sum.batch_ids) if arrived else set()
+        for batch_id in arrived:
+            if batch_id not in present:
+                try:
+                    self._sum.add(self._products.read(batch_file(batch_id), read_mosaic), batch_id)
+                    self._changed = True
+                except ProductError as error:
+                    log.warning("Batch %s does not enter the sum of run %s: %s", batch_id, self._run_id, error.sentence)
+                    self._ledger.refuse(self._run_id, batch_id, error)
+
+    def publish(self, *, last: bool) -> None:
+        """Write sum, mosaic and sources and move the run's pointer to them, if there is news.
+
+        Parameters
+        ----------
+        last
+            No more batches come: do not wait for the next interval.
+
+        Raises
+        ------
+        StorageFull, ProductError
+            When the files cannot be written; the pointer stays.
+        RequestError
+            When the reference catalogue cannot be read.
+        """
+        if not self._changed or not (last or self._clock() - self._published_at >= PUBLISH_SECONDS):
+            return
+        request, target = self._plan.request, self._plan.target
+        mosaic = self._sum.result(batches_asked=len(self._plan.jobs[self._job].batch_ids))
+        table = find_sources(
+            mosaic,
+            reference_catalog(str(request["isdc_cat_url"])),
+            target=CatalogSource(target.name, target.ra, target.dec),
+            threshold=float(request["detection_threshold"]),
+            include_new=bool(request["include_new_sources"]),
+        )
+        version = self._version + 1
+        names = {kind: run_file(self._run_id, kind, self._job, version) for kind in KINDS}
+        self._products.write(names["sum"], lambda path: self._sum.to_hdulist().writeto(path, overwrite=True))
+        self._products.write(names["mosaic"], lambda path: write_mosaic(mosaic, path))
+        self._products.write(names["sources"], lambda path: write_sources(table, path))
+        self._ledger.publish(self._run_id, self._job, version, self._sum.batch_ids)
+        self._version, self._changed, self._published_at = version, False, self._clock()
+        for kind in KINDS:
+            self._products.remove(run_file(self._run_id, kind, self._job, version - KEPT))
+
+    @property
+    def unpublished(self) -> bool:
+        """Whether the sum holds more than what is published."""
+        return self._changed
+
+
+class RunFold:
+    """The sums of all jobs of a run."""
+
+    def __init__(self, run_id: str, plan: Plan, ledger: Ledger, products: ProductStore) -> None:
+        self._jobs = tuple(JobFold(run_id, job, plan, ledger, products) for job in range(len(plan.jobs)))
+
+    def advance(self, *, last: bool) -> bool:
+        """Add what has arrived, publish when it is time, and tell whether something is still unpublished."""
+        for job in self._jobs:
+            job.add_arrived()
+            job.publish(last=last)
+        return any(job.unpublished for job in self._jobs)
+
+
+def _read_sum(path: Path) -> MosaicSum:
+    with fits.open(path, memmap=False) as hdus:
+        return MosaicSum.from_hdulist(hdus)

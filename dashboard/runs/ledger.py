@@ -1,0 +1,206 @@
+"""The worker's side of the run store: what happens to batches and runs, written down as it happens."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from dashboard.errors import DashboardError, StorageFull
+from dashboard.plan.batch import Batch
+from dashboard.runs.retry import remedy
+from dashboard.runs.run_state import ACTIVE_RUN, ARRIVED, ENDED_BATCH, IN_FLIGHT
+from dashboard.runs.schema import Database, batches, run_batches, runs
+from dashboard.runs.store import note, set_run, touch
+
+AHEAD = 32
+"""Batches of one run that stand in the queue at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A batch to put into the queue; the lower `priority`, the sooner."""
+
+    batch_id: str
+    attempt: int
+    host: str
+    priority: int
+
+    @property
+    def workflow_id(self) -> str:
+        """Unique to the attempt."""
+        return f"{self.batch_id}-{self.attempt}"
+
+
+class Ledger:
+    """Rows of batches and runs as the worker changes them. A batch that was cancelled or has ended is not changed."""
+
+    def __init__(self, database: Database, worker: str) -> None:
+        self._database = database
+        self._worker = worker
+
+    def batch(self, batch_id: str) -> tuple[Batch, str, int, int]:
+        """The batch, its state, its attempts and its tries."""
+        with self._database.reading() as connection:
+            row = connection.execute(sa.select(batches).where(batches.c.batch_id == batch_id)).one()
+        tstart, tstop = (math.nan if value is None else value for value in (row.tstart, row.tstop))
+        parameters = json.loads(row.parameters_json)
+        return Batch(row.host, parameters, row.owner, row.exposure, tstart, tstop), row.state, row.attempts, row.tries
+
+    def ended(self, batch_id: str) -> bool:
+        """Whether nobody waits for this batch any more."""
+        with self._database.reading() as connection:
+            return connection.scalar(sa.select(batches.c.state).where(batches.c.batch_id == batch_id)) in ENDED_BATCH
+
+    def progress(self, batch_id: str, state: str, **values: Any) -> None:
+        """A batch in flight got on."""
+        self._set(batch_id, state, worker=self._worker, **values)
+
+    def done(self, batch_id: str, product_file: str) -> None:
+        """The product of a batch is stored."""
+        self._set(batch_id, "done", due=None, reason="", remedy="", product_file=product_file, scw_done=batches.c.scw_total)
+
+    def failed(self, batch_id: str, error: DashboardError, pause: float | None) -> None:
+        """A try ended without a product: ask again after `pause` seconds, or give up (None)."""
+        state, due = ("failed", None) if pause is None else ("queued", time.time() + pause)
+        tries = batches.c.tries + (not isinstance(error, StorageFull))
+        self._set(batch_id, state, error.sentence, due=due, tries=tries, reason=error.sentence, remedy=remedy(error), scw_done=0)
+
+    def _set(self, batch_id: str, state: str, detail: str = "", **values: Any) -> None:
+        with self._database.writing() as connection:
+            here = batches.c.batch_id == batch_id
+            before = connection.execute(sa.select(batches.c.state).where(here)).scalar_one()
+            if before in ENDED_BATCH:
+                return
+            connection.execute(batches.update().where(here).values(state=state, updated=time.time(), **values))
+            if state != before:
+                note(connection, state, detail, batch_id=batch_id)
+            touch(connection, [batch_id])
+
+    def active_runs(self) -> list[str]:
+        """Runs with something left to do, the oldest first."""
+        with self._database.reading() as connection:
+            return list(connection.scalars(sa.select(runs.c.run_id).where(runs.c.state.in_(ACTIVE_RUN)).order_by(runs.c.created)))
+
+    def take_due(self, run_id: str) -> list[Order]:
+        """Mark the run's next batches as queued, in its order, and return them; never more than `AHEAD` stand in the queue."""
+        mine = run_batches.c.run_id == run_id
+        members = sa.select(batches.c.batch_id, batches.c.host, batches.c.attempts, run_batches.c.position).join(run_batches).where(mine)
+        with self._database.reading() as connection:
+            in_queue = connection.scalars(members.where(batches.c.state == "queued", batches.c.due.is_(None))).all()
+            query = members.where(batches.c.due <= time.time()).order_by(run_batches.c.position).limit(max(0, AHEAD - len(in_queue)))
+            if not connection.execute(query).all():
+                return []
+        with self._database.writing() as connection:
+            orders = [Order(row.batch_id, row.attempts + 1, row.host, row.position + 1) for row in connection.execute(query)]
+            ids = [order.batch_id for order in orders]
+            values = {"state": "queued", "due": None, "attempts": batches.c.attempts + 1, "updated": time.time()}
+            connection.execute(batches.update().where(batches.c.batch_id.in_(ids)).values(values))
+            for order in orders:
+                note(connection, "queued", f"attempt {order.attempt}", batch_id=order.batch_id)
+            touch(connection, ids)
+        return orders
+
+    def in_queue(self) -> list[Order]:
+        """What was in the queue or in flight when a worker ended."""
+        query = (
+            sa.select(batches.c.batch_id, batches.c.host, batches.c.attempts, sa.func.min(run_batches.c.position).label("position"))
+            .join(run_batches)
+            .where(batches.c.due.is_(None), batches.c.state.not_in(ENDED_BATCH))
+            .group_by(batches.c.batch_id, batches.c.host, batches.c.attempts)
+        )
+        with self._database.reading() as connection:
+            return [Order(row.batch_id, row.attempts, row.host, row.position + 1) for row in connection.execute(query)]
+
+    def arrived(self, run_id: str, job: int) -> list[str]:
+        """Batches of a job whose products belong into its sum, in order of arrival."""
+        query = (
+            sa.select(batches.c.batch_id)
+            .join(run_batches)
+            .where(run_batches.c.run_id == run_id, run_batches.c.job == job, batches.c.state == "done")
+            .where(~run_batches.c.excluded, run_batches.c.refusal == "")
+            .order_by(batches.c.updated, run_batches.c.position)
+        )
+        with self._database.reading() as connection:
+            return list(connection.scalars(query))
+
+    def refuse(self, run_id: str, batch_id: str, error: DashboardError) -> None:
+        """A product cannot enter this run's sum."""
+        with self._database.writing() as connection:
+            mine = (run_batches.c.run_id == run_id, run_batches.c.batch_id == batch_id)
+            connection.execute(run_batches.update().where(*mine).values(refusal=error.sentence))
+            note(connection, "not added", error.sentence, run_id=run_id, batch_id=batch_id)
+            connection.execute(runs.update().where(runs.c.run_id == run_id).values(version=runs.c.version + 1))
+
+    def sums(self, run_id: str) -> dict[int, int]:
+        """Version of the published sum by job."""
+        with self._database.reading() as connection:
+            text = connection.execute(sa.select(runs.c.sums_json).where(runs.c.run_id == run_id)).scalar_one()
+        return {int(job): int(version) for job, version in json.loads(text).items()}
+
+    def publish(self, run_id: str, job: int, version: int, batch_ids: tuple[str, ...]) -> None:
+        """Move the run's pointer to a new sum."""
+        with self._database.writing() as connection:
+            here = runs.c.run_id == run_id
+            sums = json.loads(connection.execute(sa.select(runs.c.sums_json).where(here)).scalar_one()) | {str(job): version}
+            values = {"sums_json": json.dumps(sums), "version": runs.c.version + 1, "updated": time.time()}
+            connection.execute(runs.update().where(here).values(values))
+            mine = (run_batches.c.run_id == run_id, run_batches.c.job == job)
+            connection.execute(run_batches.update().where(*mine).values(folded=run_batches.c.batch_id.in_(batch_ids)))
+            note(connection, "published", f"sum {version} of {len(batch_ids)} batches", run_id=run_id)
+
+    def complete(self, run_id: str) -> bool:
+        """Whether no more products can come for this run."""
+        with self._database.reading() as connection:
+            return _ended(connection, run_id)
+
+    def settle(self, run_id: str, *, complete: bool) -> None:
+        """Give an active run the state its batches imply.
+
+        Parameters
+        ----------
+        run_id
+            Which run.
+        complete
+            All of its products are in its published sums.
+        """
+        with self._database.reading() as connection:
+            before, after, _ = _implied(connection, run_id, complete)
+        if after != before:
+            with self._database.writing() as connection:
+                before, after, reason = _implied(connection, run_id, complete)
+                if after != before:
+                    set_run(connection, run_id, after, reason=reason)
+
+    def set_run(self, run_id: str, state: str, reason: str = "") -> None:
+        """Give a run that is not ended a state."""
+        with self._database.writing() as connection:
+            if connection.scalar(sa.select(runs.c.state).where(runs.c.run_id == run_id)) in ACTIVE_RUN:
+                set_run(connection, run_id, state, reason=reason)
+
+
+def _ended(connection: sa.Connection, run_id: str) -> bool:
+    state = connection.scalar(sa.select(runs.c.state).where(runs.c.run_id == run_id))
+    waited_for = sa.select(batches.c.batch_id).join(run_batches).where(run_batches.c.run_id == run_id, batches.c.state.not_in(ENDED_BATCH))
+    return state not in ACTIVE_RUN or connection.scalar(waited_for.limit(1)) is None
+
+
+def _implied(connection: sa.Connection, run_id: str, complete: bool) -> tuple[str, str, str]:
+    """The state of a run, the one its batches imply, and why it waits."""
+    before = str(connection.scalar(sa.select(runs.c.state).where(runs.c.run_id == run_id)))
+    if before not in ACTIVE_RUN:
+        return before, before, ""
+    query = sa.select(batches.c.state, batches.c.due, batches.c.reason, run_batches.c.refusal).join(run_batches)
+    rows = connection.execute(query.where(run_batches.c.run_id == run_id)).all()
+    states = {row.state for row in rows}
+    if states <= ENDED_BATCH:
+        whole = states <= ARRIVED and not any(row.refusal for row in rows)
+        return before, ("done" if whole else "done with failures") if complete else "running", ""
+    if states & IN_FLIGHT or any(row.state == "queued" and row.due is None for row in rows):
+        return before, "running", ""
+    reasons = [row.reason for row in rows if row.state == "queued" and row.reason]
+    return (before, "waiting", reasons[0]) if reasons else (before, before, "")

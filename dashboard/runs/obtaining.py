@@ -1,0 +1,123 @@
+"""The one durable step: from a batch's id to its product in the store."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import Final
+
+from dashboard.dispatcher.failure import Abandoned
+from dashboard.dispatcher.obtain import JobProgress, obtain
+from dashboard.errors import DashboardError, EmptyProduct, ProductError, RunError
+from dashboard.plan.batch import Batch
+from dashboard.products.catalog_api import catalog_to_api
+from dashboard.products.mosaic_fits import read_mosaic, write_mosaic
+from dashboard.runs.ledger import Ledger
+from dashboard.runs.process import host_for
+from dashboard.runs.products import ProductStore, batch_file
+from dashboard.runs.retry import RetryPolicy
+from dashboard.settings import Settings
+
+LOOK_SECONDS: Final = 0.5
+"""Time between two looks at whether a batch was cancelled, and between two notes of its progress."""
+
+log = logging.getLogger(__name__)
+
+_STATES = {"submitted": "submitted", "progress": "running", "ready": "running", "done": "downloading"}
+
+
+class Obtainer:
+    """Asks for batches, one call a batch, from several threads. What happens is in the ledger; nothing is raised.
+
+    Parameters
+    ----------
+    settings
+        Where hosts, database and products are.
+    ledger
+        Where it is written down.
+    token
+        Sent with every query, held in memory only.
+    """
+
+    def __init__(self, settings: Settings, ledger: Ledger, token: str = "") -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._products = ProductStore(settings.storage_url)
+        self._token = token
+
+    def __call__(self, batch_id: str, workflow_id: str) -> None:
+        """Obtain a batch; harmless when repeated. Another attempt than the present one is left alone."""
+        batch, state, attempts, tries = self._ledger.batch(batch_id)
+        if workflow_id != f"{batch_id}-{attempts}" or state in {"done", "failed", "cancelled"}:
+            return
+        try:
+            self._obtain(batch)
+        except Abandoned:
+            log.info("Batch %s was cancelled.", batch_id)
+        except DashboardError as error:
+            pause = RetryPolicy.of(batch.host).pause(error, tries + 1)
+            log.warning("Batch %s, attempt %d: %s", batch_id, attempts, error.sentence)
+            self._ledger.failed(batch_id, error, pause)
+        except Exception as error:
+            # A defect of ours must not leave the batch in flight for ever.
+            log.exception("Batch %s, attempt %d", batch_id, attempts)
+            kind = type(error).__name__
+            self._ledger.failed(batch_id, RunError(f"An unexpected error ({kind}) stopped it: report it with the worker's log."), None)
+
+    def _obtain(self, batch: Batch) -> None:
+        name = batch_file(batch.batch_id)
+        if not self._stored(name):
+            host = host_for(self._settings, batch.host)
+            answer = obtain(batch, host, token=self._token, progress=self._note(batch.batch_id), stop=self._cancelled(batch.batch_id))
+            if not answer.mosaics:
+                raise EmptyProduct(f"Job {answer.job_id} on {host.name} came back without a mosaic.")
+            # What the file does not hold is written first: once the file is there, the batch counts as done.
+            catalog = json.dumps(catalog_to_api(answer.catalog), allow_nan=False)
+            values = {"job_id": answer.job_id, "session_id": answer.session_id, "n_bytes": answer.n_bytes, "catalog_json": catalog}
+            self._ledger.progress(batch.batch_id, "downloading", **values)
+            self._products.write(name, lambda path: write_mosaic(answer.mosaics[0], path))
+        self._ledger.done(batch.batch_id, name)
+
+    def _stored(self, name: str) -> bool:
+        """Whether the product is there already and can be read."""
+        if not self._products.exists(name):
+            return False
+        try:
+            self._products.read(name, read_mosaic)
+        except ProductError as error:
+            log.warning("A stored product is asked again: %s", error.sentence)
+            return False
+        return True
+
+    def _note(self, batch_id: str) -> Callable[[JobProgress], None]:
+        last, noted = JobProgress(), 0.0
+
+        def note(progress: JobProgress) -> None:
+            nonlocal last, noted
+            now = time.monotonic()
+            if progress != last and (progress.state != last.state or now - noted >= LOOK_SECONDS):
+                state = _STATES.get(progress.state, "submitted")
+                values = {"scw_done": progress.scw_done, "job_id": progress.job_id, "session_id": progress.session_id}
+                self._ledger.progress(batch_id, state, **values)
+                last, noted = progress, now
+
+        return note
+
+    def _cancelled(self, batch_id: str) -> Callable[[], bool]:
+        answer, looked = False, 0.0
+
+        def cancelled() -> bool:
+            nonlocal answer, looked
+            if not answer and time.monotonic() - looked >= LOOK_SECONDS:
+                answer, looked = self._ledger.ended(batch_id), time.monotonic()
+            return answer
+
+        return cancelled
+
+
+def token_of_environment() -> str:
+    """The token of the single user, "" for anonymous."""
+    return os.environ.get("ODA_TOKEN", "").strip()

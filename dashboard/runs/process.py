@@ -1,0 +1,160 @@
+"""Processes that belong to this installation: one worker, one simulated observatory. Whoever comes first starts them.
+
+A child ends when the pipe to its parent closes, so that none is left behind when the parent is killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from dashboard.dispatcher.health import check_host
+from dashboard.errors import HostUnreachable, RequestError, RunError
+from dashboard.runs.lock import locked, try_lock, write_owner
+from dashboard.runs.schema import make_data_folder, open_database
+from dashboard.settings import SIMULATED, Host, Settings
+
+START_SECONDS: Final = 90.0
+HEALTH_SECONDS: Final = 5.0
+
+_children: dict[subprocess.Popen[bytes], int] = {}
+"""What we started, and our ends of their pipes, open as long as we live."""
+_workers: dict[Path, subprocess.Popen[bytes]] = {}
+
+
+def end_children() -> None:
+    """End the processes we started, as our own end would, and wait until they are gone."""
+    for pipe in _children.values():
+        os.close(pipe)
+    for child in _children:
+        child.wait()
+    _children.clear()
+    _workers.clear()
+
+
+def worker_lock(settings: Settings) -> Path:
+    """File whose lock the worker holds; it holds the worker's process id, and changes at each sign of life."""
+    return settings.data_dir / "worker.lock"
+
+
+def ensure_worker(settings: Settings) -> None:
+    """Start a worker unless one is alive. Costs next to nothing when it is; call it as often as you look at a run.
+
+    Raises
+    ------
+    WorkerRefused
+        When the data folder is on a network disk.
+    RunError
+        When the worker that we started before has stopped by itself.
+    """
+    open_database(settings)
+    lock = try_lock(worker_lock(settings))
+    if lock is None:
+        return
+    log = settings.data_dir / "worker.log"
+    try:
+        former = _workers.pop(settings.data_dir, None)
+        # It held the lock for life: since that is free it is gone, or about to be. A signal is no reason to give up.
+        code = former.wait() if former is not None else 0
+        if code > 0:
+            raise RunError(f"The worker stopped by itself (exit code {code}): {log} says why. Finished batches are kept.")
+        # The child inherits the lock, so that there is no moment without an owner.
+        command = ["-m", "dashboard.runs.worker", "--lock", str(lock)]
+        child = _workers[settings.data_dir] = _start(settings, command, log, (lock,))
+        write_owner(lock, child.pid)
+    finally:
+        os.close(lock)
+
+
+def ensure_observatory(settings: Settings) -> Host:
+    """The simulated host with its present address; its process is started unless one answers.
+
+    Raises
+    ------
+    HostUnreachable
+        When it does not start.
+    """
+    if settings.simulated_url:
+        return _simulated(settings, settings.simulated_url)
+    make_data_folder(settings.data_dir)
+    ready = settings.data_dir / "observatory.json"
+    with locked(settings.data_dir / "observatory.lock"):
+        host = _running(settings, ready)
+        if host is not None:
+            return host
+        ready.unlink(missing_ok=True)
+        log = settings.data_dir / "observatory.log"
+        child = _start(settings, ["-m", "dashboard.observatory", "--port", "0", "--ready-file", str(ready)], log, ())
+        deadline = time.monotonic() + START_SECONDS
+        while child.poll() is None and time.monotonic() < deadline:
+            host = _running(settings, ready)
+            if host is not None:
+                return host
+            time.sleep(0.05)
+    raise HostUnreachable(f"The simulated observatory does not start: {log} says why. Choose another host_type meanwhile.")
+
+
+def host_for(settings: Settings, name: str) -> Host:
+    """The host of a `host_type`, with its address.
+
+    Raises
+    ------
+    RequestError
+        When there is no such host.
+    HostUnreachable
+        When the simulated one does not start.
+    """
+    if name not in settings.hosts:
+        raise RequestError(f"host_type {name!r} is not known: choose one of {', '.join(settings.hosts)}.", "host_type")
+    return ensure_observatory(settings) if name == SIMULATED else settings.hosts[name]
+
+
+def _simulated(settings: Settings, url: str) -> Host:
+    return replace(settings.hosts[SIMULATED], dispatcher_url=url, timesystem_url=f"{url}/gw/timesystem/api/v1.0")
+
+
+def _running(settings: Settings, ready: Path) -> Host | None:
+    """The observatory that the file names, if it answers."""
+    try:
+        url = str(json.loads(ready.read_text())["url"]).rstrip("/")
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    host = _simulated(settings, url)
+    return host if check_host(host, seconds=HEALTH_SECONDS).reachable else None
+
+
+def _start(settings: Settings, arguments: Sequence[str], log: Path, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    """A Python child in a session of its own, so that an interrupt on our terminal is ours alone."""
+    theirs, ours = os.pipe()
+    environment = os.environ | {
+        "PYTHONSAFEPATH": "1",
+        "INTEGRAL_DASHBOARD_DATA": str(settings.data_dir),
+        "INTEGRAL_DASHBOARD_DATABASE": settings.database_url,
+        "INTEGRAL_DASHBOARD_STORAGE": settings.storage_url,
+        "INTEGRAL_DASHBOARD_SIMULATED_URL": settings.simulated_url,
+    }
+    try:
+        with log.open("ab") as output:
+            child = subprocess.Popen(
+                [sys.executable, *arguments, "--parent-pipe", str(theirs)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                pass_fds=(theirs, *descriptors),
+                start_new_session=True,
+            )
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        os.close(theirs)
+    _children[child] = ours
+    return child

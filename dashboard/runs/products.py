@@ -1,0 +1,113 @@
+"""The product store: immutable files under one fsspec URL, written whole or not at all.
+
+batches/<two digits>/<batch_id>.fits       what a batch came back with
+runs/<run_id>/sum-<job>-<version>.fits     sums, from which a run goes on
+runs/<run_id>/mosaic-<job>-<version>.fits  the mosaic they make
+runs/<run_id>/sources-<job>-<version>.json its sources
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import tempfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from dashboard.errors import ProductError, StorageFull
+
+Value = TypeVar("Value")
+
+
+def batch_file(batch_id: str) -> str:
+    """Name of a batch's product."""
+    return f"batches/{batch_id[:2]}/{batch_id}.fits"
+
+
+def run_file(run_id: str, kind: str, job: int, version: int) -> str:
+    """Name of a run's product; `kind` is "sum", "mosaic" or "sources"."""
+    return f"runs/{run_id}/{kind}-{job}-{version}.{'json' if kind == 'sources' else 'fits'}"
+
+
+class ProductStore:
+    """Files by name. Readers and writers get a path on the local disk, wherever the store is.
+
+    Parameters
+    ----------
+    url
+        A folder, or a URL that fsspec knows.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._files, root = fsspec.url_to_fs(url)
+        self._root = PurePosixPath(root)
+        self._local = isinstance(self._files, LocalFileSystem)
+
+    def exists(self, name: str) -> bool:
+        """Whether the file is there, whole."""
+        return bool(self._files.exists(str(self._root / name)))
+
+    def write(self, name: str, writer: Callable[[Path], None]) -> None:
+        """Let `writer` fill a file that then takes its name in one act, replacing an older one.
+
+        Raises
+        ------
+        StorageFull
+            When no space is left.
+        ProductError
+            When the store cannot be written for another reason.
+        """
+        target = str(self._root / name)
+        try:
+            if not self._local:
+                with tempfile.TemporaryDirectory() as folder:
+                    path = Path(folder) / PurePosixPath(name).name
+                    writer(path)
+                    self._files.put_file(str(path), target)
+                return
+            path = Path(target).with_name(f".{secrets.token_hex(4)}.{Path(target).name}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                writer(path)
+                with path.open("rb") as written:
+                    os.fsync(written.fileno())
+                path.replace(target)
+            finally:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageFull(f"No space is left for {name} in the product store: free some; it is tried again by itself.") from error
+            raise ProductError(f"{name} cannot be written to the product store: {error.strerror or error}. See to its rights.") from error
+
+    def read(self, name: str, reader: Callable[[Path], Value]) -> Value:
+        """What `reader` makes of the file.
+
+        Raises
+        ------
+        ProductError
+            When the file is not there, or cannot be read.
+        """
+        source = str(self._root / name)
+        try:
+            if self._local:
+                if not Path(source).is_file():
+                    raise FileNotFoundError(errno.ENOENT, "no such file")
+                return reader(Path(source))
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / PurePosixPath(name).name
+                self._files.get_file(source, str(path))
+                return reader(path)
+        except OSError as error:
+            raise ProductError(
+                f"{name} cannot be read from the product store: {error.strerror or error}. Ask its batches again."
+            ) from error
+
+    def remove(self, name: str) -> None:
+        """Remove the file if it is there."""
+        if self.exists(name):
+            self._files.rm_file(str(self._root / name))

@@ -1,0 +1,68 @@
+"""When a batch that failed is asked again, and what the user is told."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dashboard.errors import (
+    DashboardError,
+    EmptyProduct,
+    NotAuthorized,
+    RequestRefused,
+    StorageFull,
+    TokenExpired,
+    UnsafePayload,
+)
+from dashboard.settings import SIMULATED
+
+_REMEDIES: tuple[tuple[type[DashboardError], str], ...] = (
+    (TokenExpired, "Give a new token, then ask the failed batches again."),
+    (NotAuthorized, "Give a token with the role it names, or ask for less, then ask the failed batches again."),
+    (RequestRefused, "Change the request and start a new run; what is done is reused."),
+    (EmptyProduct, "Nothing is lost: these science windows hold nothing to image. The run stands without them."),
+    (UnsafePayload, "Tell the people who run this dispatcher."),
+    (StorageFull, "Free some space; it goes on by itself."),
+)
+
+
+def remedy(error: DashboardError) -> str:
+    """What the user can do about a batch that failed."""
+    return next((text for kind, text in _REMEDIES if isinstance(error, kind)), "Ask the failed batches again.")
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Pauses between tries: doubling, capped, spread by chance so that batches do not come back together.
+
+    Attributes
+    ----------
+    tries
+        Failures after which a batch is given up.
+    first, cap
+        Seconds.
+    full_disk
+        Seconds until the next try when no space is left; such tries are not counted.
+    draw
+        Uniform in [0, 1).
+    """
+
+    tries: int = 4
+    first: float = 10.0
+    cap: float = 300.0
+    full_disk: float = 30.0
+    draw: Callable[[], float] = random.random
+
+    @classmethod
+    def of(cls, host: str) -> RetryPolicy:
+        """The policy for a host of this name: the simulated one is back within a second."""
+        return cls(first=0.4, cap=3.0) if host == SIMULATED else cls()
+
+    def pause(self, error: DashboardError, failures: int) -> float | None:
+        """Seconds until a batch is asked again after its `failures`-th failure (1, 2, ...); None: never."""
+        if isinstance(error, StorageFull):
+            return self.full_disk
+        if not error.retryable or failures >= self.tries:
+            return None
+        return min(self.cap, self.first * 2.0 ** (failures - 1)) * (0.5 + self.draw())

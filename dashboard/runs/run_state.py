@@ -1,0 +1,164 @@
+"""What a run is at one moment, as page, command line and notebook see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from dashboard.settings import SIMULATED
+
+ARRIVED = frozenset({"done", "reused"})
+IN_FLIGHT = frozenset({"submitted", "running", "downloading"})
+ENDED_BATCH = frozenset({"done", "failed", "cancelled"})
+ACTIVE_RUN = frozenset({"planned", "running", "waiting"})
+
+
+@dataclass(frozen=True, slots=True)
+class BatchState:
+    """One batch as its run sees it.
+
+    Attributes
+    ----------
+    batch_id
+        Identity of the work.
+    state
+        "planned", "queued", "submitted", "running", "downloading", "done", "reused" (done before the run began),
+        "failed", "cancelled".
+    scw
+        Science windows with version, in time order.
+    job
+        Number of the plan's job it belongs to.
+    scw_done
+        Science windows the dispatcher reports as done; all of them once the product is there.
+    exposure
+        Elapsed seconds of its science windows.
+    attempts
+        How often it was enqueued.
+    reason, remedy
+        Why it failed, or waits to be tried again; what the user can do. "" when all is well.
+    job_id
+        At the dispatcher, "" before submission.
+    tstart, tstop
+        IJD (TT), NaN when unknown.
+    n_bytes
+        Size of the answer.
+    updated
+        Seconds since 1970 (UTC) of its last change.
+    """
+
+    batch_id: str
+    state: str
+    scw: tuple[str, ...]
+    job: int = 0
+    scw_done: int = 0
+    exposure: float = 0.0
+    attempts: int = 0
+    reason: str = ""
+    remedy: str = ""
+    job_id: str = ""
+    tstart: float = float("nan")
+    tstop: float = float("nan")
+    n_bytes: int = 0
+    updated: float = 0.0
+
+    @property
+    def scw_total(self) -> int:
+        """Number of science windows."""
+        return len(self.scw)
+
+    @property
+    def arrived(self) -> bool:
+        """Whether its product is there."""
+        return self.state in ARRIVED
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A run and its batches at one moment.
+
+    Attributes
+    ----------
+    run_id, name, owner, host
+        Identity; `host` is the value of host_type.
+    state
+        "planned", "running", "waiting" (all that is left waits to be tried again), "done", "done with failures", "cancelled".
+    reason
+        Why it waits or could not be completed, "" when all is well.
+    version
+        Grows with every change of anything here.
+    batches
+        Job after job, each in time order.
+    sums
+        Version of the published sum of each job, 0 before its first batch.
+    osa_version, data_version
+        As asked.
+    created
+        Seconds since 1970 (UTC).
+    """
+
+    run_id: str
+    name: str
+    owner: str
+    host: str
+    state: str
+    version: int
+    batches: tuple[BatchState, ...]
+    sums: tuple[int, ...] = (0,)
+    osa_version: str = ""
+    data_version: str = ""
+    reason: str = ""
+    created: float = 0.0
+
+    @property
+    def sum_version(self) -> int:
+        """Grows with every publication of a sum; 0 before the first."""
+        return sum(self.sums)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether everything comes from the simulated observatory."""
+        return self.host == SIMULATED
+
+    @property
+    def finished(self) -> bool:
+        """Nothing more will happen by itself."""
+        return self.state not in ACTIVE_RUN
+
+    @property
+    def n_done(self) -> int:
+        """Batches whose product is there."""
+        return sum(batch.arrived for batch in self.batches)
+
+    @property
+    def n_failed(self) -> int:
+        """Batches that failed."""
+        return sum(batch.state == "failed" for batch in self.batches)
+
+    @property
+    def scw_done(self) -> int:
+        """Science windows of the batches that are there; of several jobs (bands) the mean."""
+        return sum(batch.scw_total for batch in self.batches if batch.arrived) // len(self.sums)
+
+    @property
+    def scw_total(self) -> int:
+        """Science windows asked, each counted once."""
+        return sum(batch.scw_total for batch in self.batches) // len(self.sums)
+
+    @property
+    def exposure_done(self) -> float:
+        """Elapsed seconds of the science windows that are there."""
+        return sum(batch.exposure for batch in self.batches if batch.arrived) / len(self.sums)
+
+    @cached_property
+    def line_of_truth(self) -> str:
+        """How much of what was asked is there, e.g. "17 of 20 batches (2 failed), 812 of 1000 ScW, 1.43 Ms, OSA11.2, CONS, SIMULATED"."""
+        failed = f" ({self.n_failed} failed)" if self.n_failed else ""
+        parts = (
+            f"{self.n_done} of {len(self.batches)} batches{failed}",
+            f"{self.scw_done} of {self.scw_total} ScW",
+            f"{self.exposure_done / 1e6:.2f} Ms" if self.exposure_done >= 1e6 else f"{self.exposure_done / 1e3:.1f} ks",
+            self.osa_version,
+            self.data_version,
+            "SIMULATED" if self.simulated else "",
+        )
+        return ", ".join(part for part in parts if part)

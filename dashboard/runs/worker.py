@@ -1,0 +1,184 @@
+"""The worker: the one process that launches DBOS, fills the queue, and adds up what arrives.
+
+    python -m dashboard.runs.worker [--parent-pipe FD] [--lock FD]
+
+It may be killed at any moment: everything it does is written down whole or not at all, and done again by the next one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import NoReturn
+
+from dashboard.errors import DashboardError, WorkerRefused
+from dashboard.runs.fold import RunFold
+from dashboard.runs.ledger import Ledger
+from dashboard.runs.lock import try_lock, write_owner
+from dashboard.runs.obtaining import Obtainer, token_of_environment
+from dashboard.runs.process import worker_lock
+from dashboard.runs.products import ProductStore
+from dashboard.runs.schema import open_database
+from dashboard.runs.store import RunStore
+from dashboard.runs.workflow import BatchQueue
+from dashboard.settings import Settings
+
+TICK_SECONDS = 0.2
+PAUSE_SECONDS = 5.0
+"""Until a run whose sum could not be published is tried again."""
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """What the worker does besides obtaining batches: one thread, one turn after the other."""
+
+    def __init__(self, settings: Settings, queue: BatchQueue, ledger: Ledger) -> None:
+        self._queue, self._ledger = queue, ledger
+        self._store = RunStore(settings)
+        self._products = ProductStore(settings.storage_url)
+        self._sign_of_life = worker_lock(settings)
+        self._folds: dict[str, RunFold] = {}
+        self._not_before: dict[str, float] = {}
+
+    def recover(self) -> None:
+        """Put into the queue what an earlier worker had noted as queued; what DBOS knows already stays as it is."""
+        for order in self._ledger.in_queue():
+            self._queue.put(order)
+
+    def turn(self) -> None:
+        """Fill the queue, advance the sums, settle the states of all active runs, show a sign of life."""
+        active = self._ledger.active_runs()
+        for run_id in active:
+            for order in self._ledger.take_due(run_id):
+                self._queue.put(order)
+        for run_id in [*active, *(run_id for run_id in self._folds if run_id not in active)]:
+            if self._not_before.get(run_id, 0.0) <= time.monotonic():
+                self._advance(run_id)
+        os.utime(self._sign_of_life)
+
+    def _advance(self, run_id: str) -> None:
+        """Add and publish, then give the run its state; a sum that fails ends the run or waits, it does not end the worker."""
+        try:
+            complete = self._ledger.complete(run_id)  # before adding: what arrives after this look is seen at the next turn
+            fold = self._folds.get(run_id) or RunFold(run_id, self._store.plan(run_id), self._ledger, self._products)
+            self._folds[run_id] = fold
+            unpublished = fold.advance(last=complete)
+            self._ledger.settle(run_id, complete=complete and not unpublished)
+            if complete and not unpublished:
+                del self._folds[run_id]
+        except DashboardError as error:
+            log.warning("Run %s: %s", run_id, error.sentence)
+            self._ledger.set_run(run_id, "waiting" if error.retryable else "done with failures", error.sentence)
+            self._drop(run_id)
+        except Exception as error:
+            log.exception("Run %s", run_id)
+            reason = f"An unexpected error ({type(error).__name__}) stopped the addition of its batches: report it with the worker's log."
+            self._ledger.set_run(run_id, "done with failures", reason)
+            self._drop(run_id)
+
+    def _drop(self, run_id: str) -> None:
+        self._folds.pop(run_id, None)
+        self._not_before[run_id] = time.monotonic() + PAUSE_SECONDS
+
+
+def run_worker(settings: Settings, lock: int | None) -> NoReturn:
+    """Work until the process ends.
+
+    Parameters
+    ----------
+    settings
+        Where hosts, database and products are.
+    lock
+        Descriptor of the worker's lock when the caller's parent took it, None to take it here.
+
+    Raises
+    ------
+    WorkerRefused
+        When a worker is at work already, or the database is on a network disk.
+    """
+    database = open_database(settings)
+    held = try_lock(worker_lock(settings)) if lock is None else lock
+    if held is None:
+        raise WorkerRefused(
+            f"A worker is already at work in {settings.data_dir}, and on SQLite there is exactly one: "
+            "leave it to it, or share the work through PostgreSQL (INTEGRAL_DASHBOARD_DATABASE)."
+        )
+    os.set_inheritable(held, False)
+    write_owner(held, os.getpid())
+    threading.Thread(target=_load_client, daemon=True).start()
+    ledger = Ledger(database, f"{os.uname().nodename}:{os.getpid()}")
+    queue = BatchQueue(settings.database_url, Obtainer(settings, ledger, token_of_environment()))
+    worker = Worker(settings, queue, ledger)
+    try:
+        queue.launch(max(host.jobs_in_flight for host in settings.hosts.values()))
+        worker.recover()
+        while True:
+            _turn(worker)
+            time.sleep(TICK_SECONDS)
+    except KeyboardInterrupt:
+        _leave(0)
+    except Exception:
+        log.exception("The worker stops.")
+        _leave(1)
+
+
+def _turn(worker: Worker) -> None:
+    """One turn; a database that is locked or away for a while is waited for."""
+    try:
+        worker.turn()
+    except DashboardError as error:
+        log.warning("%s", error.sentence)
+        time.sleep(PAUSE_SECONDS)
+
+
+def _leave(code: int) -> NoReturn:
+    """End now: batches in flight hold threads that would keep us; the next worker takes them up."""
+    logging.shutdown()
+    os._exit(code)
+
+
+def _load_client() -> None:
+    """oda-api takes seconds to import: begin before the first batch asks for it."""
+    importlib.import_module("dashboard.dispatcher.client")
+
+
+def _end_with_parent(pipe: int) -> None:
+    """End this process when the other side of the pipe is closed, be it by the parent's death."""
+    os.set_inheritable(pipe, False)
+    while os.read(pipe, 1):
+        pass
+    _leave(0)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Work until interrupted, or until the parent's pipe closes.
+
+    Raises
+    ------
+    WorkerRefused
+        When a worker may not start here.
+    """
+    parser = argparse.ArgumentParser(prog="worker", description="Work on runs until interrupted.")
+    parser.add_argument("--parent-pipe", type=int, help="descriptor whose closing ends the worker")
+    parser.add_argument("--lock", type=int, help="descriptor that holds the worker's lock")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    if options.parent_pipe is not None:
+        threading.Thread(target=_end_with_parent, args=(options.parent_pipe,), daemon=True).start()
+    run_worker(Settings.from_environment(), options.lock)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except DashboardError as refusal:
+        log.error("%s", refusal.sentence)
+        sys.exit(1)

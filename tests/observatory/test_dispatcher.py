@@ -1,0 +1,229 @@
+"""The dispatcher's protocol: states, refusals, rights."""
+
+from __future__ import annotations
+
+import base64
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.observatory.conftest import Client, Serve, crab, token
+
+
+@pytest.fixture
+def client(serve: Serve) -> Client:
+    return serve()
+
+
+def images(answer: dict[str, Any]) -> dict[str, np.ndarray]:
+    units = answer["products"]["numpy_data_product_list"][0]["data_unit_list"]
+    return {u["header"].get("IMATYPE", u["name"]): pickle.loads(base64.b64decode(u["binarys"])) for u in units if u["binarys"]}
+
+
+def test_a_job_is_submitted_progresses_is_ready_and_done(client: Client) -> None:
+    client.knobs(time_per_scw=0.03)
+    answers = list(client.states(scw_list=crab(5)))
+    order = list(dict.fromkeys(a["query_status"] for a in answers))
+    assert order == ["submitted", "progress", "ready", "done"]
+    lengths = [len(a["job_monitor"]["full_report_dict_list"]) for a in answers if a["query_status"] in ("progress", "ready")]
+    assert lengths == sorted(lengths)
+    ready = next(a for a in answers if a["query_status"] == "ready")
+    rows = ready["job_monitor"]["full_report_dict_list"]
+    assert {r["scwid"] for r in rows if r.get("message") == "main done"} == set(crab(5))
+    assert "full_report_dict_list" not in answers[-1]["job_monitor"]
+    assert len({a["job_monitor"]["job_id"] for a in answers}) == 1
+
+
+def test_the_product_says_it_is_simulated(client: Client) -> None:
+    answer = client.finish()
+    units = answer["products"]["numpy_data_product_list"][0]["data_unit_list"]
+    assert [u["name"] for u in units] == ["PRIMARY", "GROUPING", *["ISGR-MOSA-IMA"] * 4]
+    assert [u["header"].get("IMATYPE") for u in units[2:]] == ["INTENSITY", "VARIANCE", "SIGNIFICANCE", "EXPOSURE"]
+    assert all(u["header"]["ORIGIN"] == "SIMULATED" and u["header"]["SIMSEED"] == 1 for u in units)
+    maps = images(answer)
+    outside = maps["VARIANCE"] == 0
+    assert outside.any()
+    assert all((maps[kind][outside] == 0).all() for kind in ("INTENSITY", "SIGNIFICANCE", "EXPOSURE"))
+    assert list(maps["GROUPING"]["IMATYPE"]) == ["INTENSITY", "VARIANCE", "SIGNIFICANCE", "EXPOSURE"]
+    assert answer["products"]["catalog"]["cat_column_list"][1][0] == "Crab"
+
+
+def test_a_finished_job_answers_at_once_and_the_same(client: Client) -> None:
+    first = client.finish(scw_list=crab(3))
+    again = client.run("ANOTHERSESSION00", scw_list=crab(3)[::-1], api="True").json()
+    assert again["query_status"] == "done"
+    assert again["job_monitor"]["job_id"] == first["job_monitor"]["job_id"]
+    assert again["session_id"] == "ANOTHERSESSION00"
+    assert again["products"]["numpy_data_product_list"] == first["products"]["numpy_data_product_list"]
+    assert client.knobs()["counts"]["products"] == 1
+
+
+def test_a_running_job_is_joined(client: Client) -> None:
+    client.knobs(time_per_scw=5.0)
+    first, second = client.run("A" * 16).json(), client.run("B" * 16).json()
+    assert first["job_monitor"]["job_id"] == second["job_monitor"]["job_id"]
+    counts = client.knobs()["counts"]
+    assert (counts["jobs"], counts["submissions"], counts["running"]) == (1, 2, 1)
+
+
+def test_jobs_run_as_many_at_once_as_allowed(client: Client) -> None:
+    client.knobs(concurrency=2, time_per_scw=0.02)
+    jobs = [client.run(scw_list=crab(2, skip=2 * k)).json()["job_monitor"]["job_id"] for k in range(5)]
+    for k in range(5):
+        client.finish(scw_list=crab(2, skip=2 * k))
+    counts = client.knobs()["counts"]
+    assert (len(set(jobs)), counts["most_running"], counts["products"], counts["running"]) == (5, 2, 5, 0)
+
+
+def test_get_post_and_form_of_the_list_are_one_job(client: Client) -> None:
+    ids = crab(3)
+    answers = [client.run(scw_list=ids).json(), client.run(post=False, scw_list=ids).json(), client.run(scw_list=",".join(ids)).json()]
+    multipart = {
+        "instrument": "isgri",
+        "product_type": "isgri_image",
+        "query_type": "Real",
+        "osa_version": "OSA11.2",
+        "scw_list": ",".join(ids),
+    }
+    sent = {k: (None, v) for k, v in (multipart | {"scw_list": ",".join(ids), "E1_keV": "28", "E2_keV": "40"}).items()}
+    answers.append(client.http.post("/run_analysis", files=sent).json())
+    assert len({a["job_monitor"]["job_id"] for a in answers}) == 1
+    assert len(answers[-1]["session_id"]) == 16
+
+
+def test_what_changes_the_job_and_what_does_not(client: Client) -> None:
+    def job_id(**changes: Any) -> str:
+        return str(client.run(**changes).json()["job_monitor"]["job_id"])
+
+    plain = job_id()
+    assert job_id(session="OTHER", oda_api_version="9", off_line="True", async_dispatcher="False") == plain
+    different = {job_id(E2_keV="41"), job_id(T1="2011-01-01T00:00:00"), job_id(token=token()), job_id(token=token(sub="other")), plain}
+    assert len(different) == 5
+
+
+def test_polls_need_their_job(client: Client) -> None:
+    client.knobs(time_per_scw=5.0)
+    job_id = client.run().json()["job_monitor"]["job_id"]
+    assert client.run(status="submitted", job_id=job_id).status_code == 200
+    assert client.run(status="submitted").status_code == 400
+    unknown = client.run(status="progress", job_id="0123456789abcdef")
+    assert unknown.status_code == 400
+    assert "unable to find any record for 0123456789abcdef" in unknown.json()["error_message"]
+    foreign = client.run(status="progress", job_id=job_id, E1_keV="29")
+    assert foreign.status_code == 403
+    assert foreign.json()["error_message"] == "Request not authorized"
+    assert client.run(status="progress", job_id=job_id, token=token()).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"E1_keV": "5"}, "restricted to 15 - 800 keV"),
+        ({"E2_keV": "801"}, "restricted to 15 - 800 keV"),
+        ({"E1_keV": "nan"}, "E1_keV wrong value"),
+        ({"E1_keV": "50"}, "E1_keV wrong value"),
+        ({"RA": "abc"}, "Parameter RA wrong value abc. could not convert string to float: 'abc'"),
+        ({"osa_version": "OSA9"}, "value OSA9 is not allowed"),
+        ({"T1": "not-a-time"}, "Parameter T1 wrong value not-a-time: can't be parsed as Time of isot format"),
+        ({"product_type": "no_such"}, "not in query_dictionary"),
+        ({"instrument": "no_such"}, 'instrument: "no_such", known:'),
+        ({"scw_list": "066500010010.001, 066500020010.001"}, "scw_list wrong value"),
+        ({"token": "garbage"}, "Not enough segments"),
+        ({"product_type": "isgri_lc"}, "does not offer isgri_lc yet"),
+        ({"instrument": "jemx", "product_type": "jemx_image", "E1_keV": "3", "E2_keV": "20"}, "does not offer jemx_image yet"),
+    ],
+)
+def test_400(shared: Client, changes: dict[str, Any], said: str) -> None:
+    response = shared.run(**changes)
+    assert response.status_code == 400
+    assert said in response.json()["error_message"]
+    assert "query_status" not in response.json()
+
+
+def test_tokens(shared: Client) -> None:
+    expired, forged = shared.run(token=token(lasts=-10)), shared.run(token=token(secret="otherkey"))
+    assert (expired.status_code, forged.status_code) == (403, 403)
+    assert "expired" in expired.json()["error_message"]
+    assert "not valid" in forged.json()["error_message"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "roles", "allowed"),
+    [
+        ({"scw_list": crab(51)}, "general", False),
+        ({"scw_list": crab(51)}, "general, unige-hpc-full", True),
+        ({"max_pointings": "600"}, "unige-hpc-full", False),
+        ({"max_pointings": "600"}, "unige-hpc-full,unige-hpc-extreme", True),
+        ({"integral_data_rights": "all-private"}, "general", False),
+        ({"integral_data_rights": "all-private"}, "integral-private-qla", True),
+        ({"scw_list": "066500010010.000"}, "", False),
+        ({"scw_list": "066500010010.000"}, "integral-public-nrt", True),
+        ({"osa_version": "OSA11.2-dev1"}, "general", False),
+    ],
+)
+def test_roles(shared: Client, changes: dict[str, Any], roles: str, allowed: bool) -> None:
+    response = shared.run(token=token(roles), **changes)
+    assert response.status_code == (200 if allowed else 403)
+    if not allowed:
+        assert response.json()["query_status"] == "failed"
+        assert "lacking all of the following roles" in response.json()["exit_status"]["message"]
+
+
+def test_science_windows_the_backend_cannot_compute(shared: Client) -> None:
+    for scw in ("333300010010.001", "066500010021.001"):
+        answers = list(shared.states(scw_list=scw))
+        assert answers[-1]["query_status"] == "failed"
+        assert answers[-1]["exit_status"]["status"] == 0
+        assert answers[-1]["job_monitor"]["full_report_dict_list"][-1]["message"] == "node_final failed"
+    malformed = shared.run(scw_list="abc").json()
+    assert malformed["query_status"] == "failed"
+    assert "wrong format ['abc']" in malformed["exit_status"]["debug_message"]
+
+
+def test_unknown_arguments_are_remarked(shared: Client) -> None:
+    assert shared.run(no_such_param="3").json()["exit_status"]["comment"] == "Please note that argument no_such_param is not used"
+
+
+def test_dummy_queries_are_done_at_once(shared: Client) -> None:
+    answer = shared.run(query_type="Dummy", scw_list="066500220010.001").json()
+    assert answer["query_status"] == "done"
+    assert answer["job_monitor"]["full_report_dict_list"] == []
+    assert images(answer)["SIGNIFICANCE"].max() > 100
+
+
+def test_names_and_revolutions(shared: Client) -> None:
+    crab_nebula = shared.get("/resolve_name", name="crab NEBULA").json()
+    assert (crab_nebula["RA"], crab_nebula["DEC"]) == pytest.approx((83.633, 22.0145), abs=1e-3)
+    assert "successfully resolved" in crab_nebula["message"]
+    unknown = shared.get("/resolve_name", name="SIM J0555+238")
+    assert unknown.status_code == 200
+    assert "could not be resolved" in unknown.json()["message"]
+    assert "RA" not in unknown.json()
+    assert shared.get("/get_revnum", time_to_convert="2015-06-18T00:00:00").json() == {"revnum": 1554}
+
+
+def test_ones_own_jobs(client: Client) -> None:
+    mine = token(sub="me")
+    job_id = client.run(token=mine).json()["job_monitor"]["job_id"]
+    client.run(token=token(sub="you"))
+    assert [r["job_id"] for r in client.get("/inspect-user-state", token=mine).json()["records"]] == [job_id]
+    assert client.get("/inspect-user-state").status_code == 403
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("method", ["GET", pytest.param("POST", marks=pytest.mark.slow)])
+def test_oda_api_works_unchanged(shared: Client, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ODA_TOKEN", "")
+    from oda_api.api import DispatcherAPI
+
+    for kind in ("Dummy", "Real"):
+        api = DispatcherAPI(url=shared.url, instrument="isgri", wait=True)
+        api.preferred_request_method = method
+        arguments = {"instrument": "isgri", "product": "isgri_image", "product_type": kind, "osa_version": "OSA11.2"}
+        got = api.get_product(**arguments, scw_list=crab(2), E1_keV=28.0, E2_keV=40.0, src_name="Crab", RA=83.63, DEC=22.01)
+        hdus = got._p_list[0].to_fits_hdu_list()
+        assert [h.header.get("IMATYPE") for h in hdus[2:]] == ["INTENSITY", "VARIANCE", "SIGNIFICANCE", "EXPOSURE"]
+        assert hdus[4].data.max() > 100
+        assert "Crab" in list(got.dispatcher_catalog_1.table["src_names"])
