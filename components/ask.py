@@ -7,13 +7,13 @@ from typing import Any
 
 import panel as pn
 
+from components.fields import Field
 from components.plan_card import plan_card
 from dashboard.errors import DashboardError
-from dashboard.session import Session
+from dashboard.session import EXAMPLES, Session
 
-FIELDS = ("src_name", "T1", "T2", "E1_keV", "E2_keV", "radius", "detection_threshold")
-LABELS = {"src_name": "Source", "T1": "From", "T2": "To", "E1_keV": "E min", "E2_keV": "E max", "detection_threshold": "Threshold"}
-PLACEHOLDERS = {"E1_keV": "28", "E2_keV": "40", "radius": "10.5"}
+FREQUENT = ("src_name", "T1", "T2", "E1_keV", "E2_keV", "radius", "detection_threshold")
+HIDDEN = {"name", "instrument", "product", "jemx_unit"}
 
 
 class AskView(pn.viewable.Viewer):
@@ -22,22 +22,26 @@ class AskView(pn.viewable.Viewer):
     def __init__(self, session: Session, **params: Any) -> None:
         super().__init__(**params)
         self._session = session
-        self._fields = {name: self._field(name) for name in FIELDS}
+        f = {name: Field(session, name) for name in FREQUENT}
         self._plan = pn.pane.HTML(plan_card(session), css_classes=["plan"], sizing_mode="stretch_width", margin=0)
-        self._check = pn.widgets.Button(name="Plan", css_classes=["act"], sizing_mode="stretch_width")
-        self._run = pn.widgets.Button(name="Run", css_classes=["act", "primary"], sizing_mode="stretch_width")
+        self._check = pn.widgets.Button(name="Plan", css_classes=["act"], sizing_mode="stretch_width", margin=0)
+        self._run = pn.widgets.Button(name="Run", css_classes=["act", "primary"], sizing_mode="stretch_width", margin=0)
         self._check.on_click(self._show_plan)
         self._run.on_click(self._start)
-        session.param.watch(self._show, ["plan", "problem", "busy"])
-        f = self._fields
+        self._more = pn.widgets.Toggle(name="▸ Advanced: position, catalogue, rights, sampling, host", css_classes=["fold"], margin=0)
+        self._advanced = pn.Column(css_classes=["advanced"], visible=False, margin=0)
+        self._more.param.watch(self._unfold, "value")
+        session.param.watch(self._show, ["plan", "problem", "busy", "faults"])
         self._column = pn.Column(
             f["src_name"],
+            pn.FlexBox(*(self._example(name) for name in EXAMPLES), css_classes=["examples"], margin=0, gap="5px"),
             pn.Row(f["T1"], f["T2"], css_classes=["pair"], margin=0),
             pn.Row(f["E1_keV"], f["E2_keV"], css_classes=["pair"], margin=0),
             pn.Row(f["radius"], f["detection_threshold"], css_classes=["pair"], margin=0),
+            self._more,
+            self._advanced,
             pn.Spacer(sizing_mode="stretch_height"),
-            self._plan,
-            pn.Row(self._check, self._run, css_classes=["pair"], margin=0),
+            pn.Column(self._plan, pn.Row(self._check, self._run, css_classes=["pair"], margin=0), css_classes=["decide"], margin=0),
             css_classes=["ask"],
             margin=0,
         )
@@ -45,39 +49,30 @@ class AskView(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         return self._column
 
-    def _field(self, name: str) -> Any:
-        """A text field for a parameter, with its unit in the label and its documentation as help."""
-        parameter = self._session.request.param[name]
-        unit = parameter.metadata.get("unit", "") if parameter.metadata else ""
-        value = getattr(self._session.request, name)
-        field = pn.widgets.TextInput(
-            name=LABELS.get(name, name) + (f" [{unit}]" if unit else ""),
-            value="" if value is None else f"{value:g}" if isinstance(value, float) else str(value),
-            placeholder=PLACEHOLDERS.get(name, ""),
-            description=parameter.doc,
-            sizing_mode="stretch_width",
-            margin=0,
-        )
-        return field
+    def _example(self, name: str) -> pn.widgets.Button:
+        button = pn.widgets.Button(name=name, css_classes=["chip"], margin=0)
 
-    def _read(self) -> None:
-        """Build the request from the fields; RequestError names the one that is wrong."""
-        values: dict[str, Any] = {}
-        for name, field in self._fields.items():
-            text = field.value_input.strip() if field.value_input else str(field.value).strip()
-            if text and name not in {"src_name", "T1", "T2"}:
-                try:
-                    values[name] = float(text)
-                except ValueError:
-                    values[name] = text
-            elif text:
-                values[name] = text
-        self._session.request = type(self._session.request).from_dict({**values, "src_name": values.get("src_name", "")})
+        async def take(_: Any) -> None:
+            self._session.take_example(name)
+            await self._planned()
+
+        button.on_click(take)
+        return button
+
+    def _unfold(self, event: Any) -> None:
+        """The rare parameters; their widgets are made when they are first looked at."""
+        if event.new and not len(self._advanced):
+            rare = [name for name in self._session.request.param if name not in HIDDEN and name not in FREQUENT]
+            self._advanced[:] = [Field(self._session, name) for name in rare]
+        self._advanced.visible = event.new
+        self._more.name = ("▾" if event.new else "▸") + self._more.name[1:]
 
     async def _planned(self) -> bool:
+        """Propose a plan; False when something is wrong with it."""
         session = self._session
+        if session.faults:
+            return False
         try:
-            self._read()
             session.busy = "looking up name and science windows"
             session.accept(*await asyncio.to_thread(session.propose))
         except DashboardError as error:
@@ -89,20 +84,19 @@ class AskView(pn.viewable.Viewer):
         await self._planned()
 
     async def _start(self, *_: Any) -> None:
+        session = self._session
         self._run.disabled = True
         try:
-            if await self._planned():
-                session = self._session
+            if session.plan is not None or await self._planned():
                 session.busy = "handing the batches over"
                 run_id = await asyncio.to_thread(session.start)
                 session.busy = ""
                 session.watch_run(run_id)
         except DashboardError as error:
-            self._session.refuse(error)
+            session.refuse(error)
         finally:
-            self._run.disabled = False
+            self._run.disabled = bool(session.faults)
 
     def _show(self, *_: Any) -> None:
         self._plan.object = plan_card(self._session)
-        for name, field in self._fields.items():
-            field.css_classes = ["wrong"] if name == self._session.problem_field else []
+        self._run.disabled = bool(self._session.faults)

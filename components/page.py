@@ -1,4 +1,4 @@
-"""The whole page: header, request, line of truth, sky and sources, as one root."""
+"""The whole page: header, request, line of truth, sky, sources and histogram, as one root."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 import panel as pn
 
 from components.ask import AskView
+from components.header import HeaderView
+from components.histogram import HistogramView
 from components.sky import SkyView
 from components.sources import SourcesView
 from components.truth import TruthView
@@ -23,33 +25,23 @@ class Page(pn.viewable.Viewer):
         self._session = session
         if run_id:
             session.open(run_id)
-        self._title = pn.pane.HTML(css_classes=["title"], margin=0)
         sky = SkyView(session)
-        self._root = pn.Column(
-            pn.Row(self._title, css_classes=["header"], margin=0),
-            pn.Row(
-                AskView(session),
-                pn.Column(
-                    TruthView(session), pn.Row(sky, SourcesView(session, sky), css_classes=["panes"], margin=0), css_classes=["main"]
-                ),
-                css_classes=["body"],
-                margin=0,
-            ),
-            css_classes=["page"],
-            sizing_mode="stretch_both",
-            margin=0,
-        )
-        session.param.watch(self._entitle, ["run", "request"])
-        self._entitle()
+        right = pn.Column(SourcesView(session, sky), HistogramView(session), css_classes=["side"], margin=0)
+        panes = pn.Row(sky, right, css_classes=["panes"], margin=0)
+        main = pn.Column(TruthView(session), panes, css_classes=["main"], margin=0)
+        body = pn.Row(AskView(session), main, css_classes=["body"], margin=0)
+        self._root = pn.Column(HeaderView(session), body, css_classes=["page"], sizing_mode="stretch_both", margin=0)
+        session.param.watch(self._address, "run")
         if pn.state.curdoc is not None:
             pn.state.add_periodic_callback(self._refresh, period=REFRESH_MS)
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._root
 
-    def _entitle(self, *_: Any) -> None:
-        name = self._session.run.name if self._session.run else ""
-        self._title.object = f"<b>INTEGRAL</b><span>{name}</span>"
+    def _address(self, event: Any) -> None:
+        """The address names the run, so that it is found again after the browser was closed."""
+        if pn.state.location is not None and event.new is not None:
+            pn.state.location.update_query(run=event.new.run_id)
 
     def _refresh(self) -> None:
         with pn.io.hold():

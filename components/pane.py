@@ -20,7 +20,7 @@ class Pane(pn.viewable.Viewer):
         self, title: str, *, bar: Sequence[Any] = (), menu: Sequence[Any] = (), body: Any, foot: Any = None, css_class: str = ""
     ) -> None:
         super().__init__()
-        heading = pn.pane.HTML(f"<h2>{title}</h2>", css_classes=["pane-title"], sizing_mode="fixed", margin=0)
+        heading = pn.pane.HTML(f"<h2>{title}</h2>", css_classes=["pane-title"], margin=0)
         head = pn.Row(heading, *bar, pn.Spacer(sizing_mode="stretch_width"), *menu, css_classes=["pane-bar"], margin=0)
         self._body = pn.Column(body, css_classes=["pane-body"], sizing_mode="stretch_both", margin=0)
         parts = [head, self._body] if foot is None else [head, self._body, pn.Row(foot, css_classes=["pane-foot"], margin=0)]

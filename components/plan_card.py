@@ -28,6 +28,8 @@ def plan_lines(plan: Plan, computed: int) -> str:
 
 def plan_card(session: Session) -> str:
     """HTML: what is wrong, what is being waited for, or the plan."""
+    if session.faults:
+        return f'<p class="bad">✗ {len(session.faults)} value{"s" * (len(session.faults) > 1)} to correct</p>' + _elsewhere(session)
     if session.problem:
         return f'<p class="bad" role="alert">{escape(session.problem)}</p>'
     if session.busy:
@@ -35,3 +37,8 @@ def plan_card(session: Session) -> str:
     if session.plan is None:
         return f'<p class="quiet">{INVITATION}</p>'
     return plan_lines(session.plan, session.computed)
+
+
+def _elsewhere(session: Session) -> str:
+    """Faults that belong to no field stand here."""
+    return f'<p class="bad" role="alert">{escape(session.faults[""])}</p>' if "" in session.faults else ""

@@ -102,7 +102,7 @@ class SkyView(pn.viewable.Viewer):
         wheel, pan = WheelZoomTool(zoom_on_axis=False), PanTool()
         plot.tools = [pan, wheel, BoxZoomTool(match_aspect=True), ResetTool(), SaveTool()]
         plot.toolbar.update(active_scroll=wheel, active_drag=pan, logo=None)
-        plot.update(border_fill_color=None, background_fill_color="#101318", outline_line_color=None, min_border=0)
+        plot.update(border_fill_color=None, background_fill_color="#101318", outline_line_color=None, min_border=0, output_backend="canvas")
         plot.x_range.update(bounds=None, min_interval=8)
         plot.y_range.update(bounds=None, min_interval=8)
         sources = {(type(r.glyph).__name__, getattr(r.glyph, "text", None)): r.data_source for r in plot.renderers}

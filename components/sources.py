@@ -55,7 +55,7 @@ class SourcesView(pn.viewable.Viewer):
     def __init__(self, session: Session, sky: SkyView, **params: Any) -> None:
         super().__init__(**params)
         self._session, self._sky = session, sky
-        self._status = pn.pane.HTML("", margin=0)
+        self._status = pn.pane.HTML("", css_classes=["told"], margin=0)
         self._table: Any = None
         self._pane = Pane("Sources", body=empty_state(EMPTY), foot=self._status)
         session.param.watch(lambda _: self.refresh(), "product_version")
@@ -75,7 +75,8 @@ class SourcesView(pn.viewable.Viewer):
                 show_index=False,
                 disabled=True,
                 selectable=1,
-                layout="fit_data_stretch",
+                layout="fit_columns",
+                widths={"name": "26%", "σ": "11%", "flux": "25%", "RA": "12%", "Dec": "12%", "match": "14%"},
                 sizing_mode="stretch_both",
                 text_align={"σ": "right", "flux": "right", "RA": "right", "Dec": "right", "match": "right"},
                 titles={"flux": f"flux {self._session.sources.flux_unit}"},

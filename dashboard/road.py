@@ -28,7 +28,7 @@ def prepare(settings: Settings, request: Request, identity: Identity) -> Plan:
     DashboardError
         The first thing that is wrong, with its sentence.
     """
-    check(request)
+    check(request, local_files=identity.origin != "page")
     host = host_for(settings, request.host_type)
     target = resolve(request, host)
     return make_plan(request, target, find_pointings(request, target, host), identity)

@@ -54,15 +54,15 @@ class Scale:
 def natural_scale(values: NDArray[Any], plane: str, stretch: str = "asinh") -> Scale:
     """Limits that show noise and sources together.
 
-    Significance starts at -3 sigma and ends at the brightest pixel (at least 10), its knee is at 5 sigma; flux at -3 local widths (from the
-    median absolute deviation) and ends at its maximum; variance and exposure between their 1 % and 99 %.
+    Significance starts at -3 sigma, ends at the brightest pixel but within 10 to 100, and has its knee at 5; flux starts at
+    -3 local widths (from the median absolute deviation) and ends at its maximum; variance and exposure between their 1 % and 99 %.
     Mask by exposure before calling: at the rim flux and variance grow without bound.
     """
     finite = values[np.isfinite(values)]
     if finite.size == 0:
         return Scale(0.0, 1.0, stretch)
     if plane == "significance":
-        return Scale(-3.0, max(10.0, float(finite.max())), stretch, 5.0)
+        return Scale(-3.0, float(np.clip(finite.max(), 10.0, 100.0)), stretch, 5.0)
     if plane == "flux":
         middle = float(np.median(finite))
         width = max(1.4826 * float(np.median(np.abs(finite - middle))), 1e-30)

@@ -1,0 +1,42 @@
+"""The header: what is looked at, its files, light or dark."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import panel as pn
+
+from components.files import FilesView
+from dashboard.session import Session
+
+TOGGLE = """
+const root = document.documentElement
+const dark = root.dataset.theme ? root.dataset.theme == "dark" : matchMedia("(prefers-color-scheme: dark)").matches
+root.dataset.theme = dark ? "light" : "dark"
+localStorage.setItem("integral-theme", root.dataset.theme)
+"""
+
+
+class HeaderView(pn.viewable.Viewer):
+    """One line over everything."""
+
+    def __init__(self, session: Session, **params: Any) -> None:
+        super().__init__(**params)
+        self._session = session
+        self._title = pn.pane.HTML("", css_classes=["title"], margin=0)
+        theme = pn.widgets.Button(name="◐", description="Light or dark", css_classes=["act", "icon"], margin=0)
+        theme.js_on_click(code=TOGGLE)
+        spacer = pn.Spacer(sizing_mode="stretch_width")
+        self._row = pn.Row(self._title, spacer, FilesView(session), theme, css_classes=["header"], margin=0)
+        session.param.watch(lambda _: self.refresh(), "run")
+        self.refresh()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._row
+
+    def refresh(self) -> None:
+        """Name the watched run."""
+        run = self._session.run
+        told = f"{escape(run.name)} <small>{escape(run.run_id)}</small>" if run else "mosaics from many queries, added up as they arrive"
+        self._title.object = f"<b>INTEGRAL</b><span>{told}</span>"

@@ -1,0 +1,59 @@
+"""The histogram pane: is empty sky as wide as it should be."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import holoviews as hv
+import panel as pn
+
+from components.elements.histogram import FLOOR, histogram_columns, histogram_picture
+from components.pane import Pane, empty_state
+from dashboard.analysis.sky_width import significance_histogram
+from dashboard.session import Session
+
+EMPTY = "The distribution of significance appears with the first batch. Empty sky of pure counting noise has width 1."
+
+
+class HistogramView(pn.viewable.Viewer):
+    """Three curves, updated in place."""
+
+    def __init__(self, session: Session, **params: Any) -> None:
+        super().__init__(**params)
+        self._session = session
+        self._curves: list[Any] = []
+        self._told = pn.pane.HTML("", css_classes=["told"], margin=0)
+        self._pane = Pane("Significance of all pixels", body=empty_state(EMPTY), foot=self._told)
+        session.param.watch(lambda _: self.refresh(), "product_version")
+        self.refresh()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._pane.__panel__()
+
+    def refresh(self) -> None:
+        """Show the session's mosaic."""
+        mosaic = self._session.mosaic
+        if mosaic is None:
+            return
+        histogram = significance_histogram(mosaic, 100)
+        if self._curves:
+            for source, columns in zip(self._curves, histogram_columns(histogram).values(), strict=True):
+                source.data = columns
+        else:
+            plot = hv.render(histogram_picture(histogram).opts(responsive=True, default_tools=["pan", "wheel_zoom", "reset"]))
+            plot.update(border_fill_color=None, background_fill_color=None, outline_line_color=None, output_backend="canvas")
+            plot.y_range.start = FLOOR
+            plot.toolbar.update(logo=None, autohide=True)
+            for axis in (*plot.xaxis, *plot.yaxis):
+                axis.update(axis_label_text_color="#7d8a99", major_label_text_color="#7d8a99", axis_label_text_font_style="normal")
+            for grid in (*plot.xgrid, *plot.ygrid):
+                grid.update(grid_line_color="#7d8a99", grid_line_alpha=0.2)
+            for legend in plot.legend:
+                legend.update(background_fill_alpha=0.0, border_line_alpha=0.0, label_text_color="#7d8a99", label_text_font_size="11px")
+            self._curves = [renderer.data_source for renderer in plot.renderers]
+            self._pane.body = pn.pane.Bokeh(plot, sizing_mode="stretch_both")
+        width = f"{histogram.width:.2f}" if math.isfinite(histogram.width) else "unknown"
+        self._told.object = (
+            f"empty sky: width {width} σ, centre {histogram.centre:+.2f} σ · thresholds act on significance divided by the local width"
+        )
