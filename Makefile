@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PORT   ?= 5006
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: run test test-slow lint lock bench image clean
+.PHONY: run test test-slow lint lock bench clean
 
 run: $(VENV)/.run
 	$(BIN)/integral-dashboard serve --port $(PORT)

@@ -42,7 +42,7 @@ def widget(request: Request, name: str) -> Any:
     if isinstance(parameter, param.Number):
         return pn.widgets.FloatInput.from_param(parameter, start=None, end=None, placeholder=WHEN_EMPTY.get(name, ""), **common)
     if isinstance(parameter, param.List):
-        return pn.widgets.LiteralInput.from_param(parameter, type=list, placeholder="[]", **common)
+        return pn.widgets.LiteralInput.from_param(parameter, placeholder="[]", **common)
     return pn.widgets.TextInput.from_param(parameter, placeholder=WHEN_EMPTY.get(name, ""), **common)
 
 

@@ -17,6 +17,11 @@ root.dataset.theme = dark ? "light" : "dark"
 localStorage.setItem("integral-theme", root.dataset.theme)
 """
 
+SAVED_THEME = """
+const saved = localStorage.getItem("integral-theme")
+if (saved) document.documentElement.dataset.theme = saved
+"""
+
 
 class HeaderView(pn.viewable.Viewer):
     """One line over everything."""

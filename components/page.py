@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import panel as pn
+from bokeh.models import CustomJS
 
 from components.ask import AskView
-from components.header import HeaderView
+from components.header import SAVED_THEME, HeaderView
 from components.histogram import HistogramView
 from components.sky import SkyView
 from components.sources import SourcesView
 from components.truth import TruthView
+from dashboard.errors import DashboardError
 from dashboard.session import Session
 
 REFRESH_MS = 400
@@ -34,9 +37,18 @@ class Page(pn.viewable.Viewer):
         session.param.watch(self._address, "run")
         if pn.state.curdoc is not None:
             pn.state.add_periodic_callback(self._refresh, period=REFRESH_MS)
+            pn.state.onload(self._warm)
+            pn.state.curdoc.js_on_event("document_ready", CustomJS(code=SAVED_THEME))
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._root
+
+    async def _warm(self) -> None:
+        """The first batch comes seconds sooner when the worker has been loading while the visitor was choosing."""
+        try:
+            await asyncio.to_thread(self._session.warm)
+        except DashboardError as error:
+            self._session.refuse(error)
 
     def _address(self, event: Any) -> None:
         """The address names the run, so that it is found again after the browser was closed."""

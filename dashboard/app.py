@@ -3,6 +3,7 @@
 import panel as pn
 
 from assets import asset_path
+from components.incident import report
 from components.page import Page
 from dashboard.identity import Identity
 from dashboard.session import Session
@@ -11,6 +12,7 @@ from dashboard.settings import Settings
 pn.extension(
     "tabulator",
     notifications=True,
+    exception_handler=report,
     sizing_mode="stretch_width",
     raw_css=[asset_path("page.css").read_text()],
     global_css=[asset_path("theme.css").read_text()],

@@ -18,7 +18,7 @@ from dashboard.products.mosaic import Mosaic
 from dashboard.request.checks import problems
 from dashboard.request.request import Request
 from dashboard.road import prepare
-from dashboard.runs.process import ensure_worker
+from dashboard.runs.process import ensure_worker, host_for
 from dashboard.runs.results import load_mosaic, load_sources
 from dashboard.runs.run_state import RunState
 from dashboard.runs.store import RunStore
@@ -40,6 +40,8 @@ def draft() -> Request:
         parameter = request.param[name]
         if isinstance(parameter, param.Number):
             parameter.bounds, parameter.allow_None = None, True
+        elif isinstance(parameter, param.List):
+            parameter.item_type = None
     return request
 
 
@@ -69,6 +71,11 @@ class Session(param.Parameterized):
     def _changed(self, *_: Any) -> None:
         """A plan of an older request is no plan."""
         self.param.update(faults=self.judge(), plan=None, problem="")
+
+    def warm(self) -> None:
+        """Blocking: see that the worker, and what the present host needs, is there before anyone waits for it."""
+        ensure_worker(self.settings)
+        host_for(self.settings, self.request.host_type)
 
     def judge(self) -> dict[str, str]:
         """What is wrong with the request, by field."""

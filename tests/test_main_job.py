@@ -70,7 +70,7 @@ def test_crab_with_two_batches_failing_first(settings: Settings, observatory: Ob
 
     crab = next(source for source in table.sources if source.name == "Crab")
     assert offset(crab, truth["Crab"]["ra"], truth["Crab"]["dec"]) < 0.3
-    assert crab.flux == pytest.approx(truth["Crab"]["flux"], rel=0.03)
+    assert crab.flux == pytest.approx(truth["Crab"]["flux"], rel=0.01)
 
     coding = observatory.get("/observatory/knobs")["knobs"]["coding_noise"] * truth["Crab"]["flux"]
 

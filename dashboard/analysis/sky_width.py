@@ -88,17 +88,22 @@ def exposure_fraction(mosaic: Mosaic) -> NDArray[np.float32]:
     return fraction
 
 
-def empty_sky(mosaic: Mosaic) -> NDArray[np.bool_]:
-    """(ny, nx) True where a valid pixel has no other above 5 widths within 6 pixels."""
+def empty_sky(mosaic: Mosaic, width: ArrayLike) -> NDArray[np.bool_]:
+    """(ny, nx) True where a valid pixel has no other above 5 widths within 6 pixels.
+
+    Parameters
+    ----------
+    mosaic
+        The map.
+    width
+        Of empty sky, one for all or (ny, nx). It must follow the noise: where coding noise dominates, one width for the
+        whole map would take the noise itself for sources.
+    """
     significance = mosaic.significance
     empty = mosaic.valid
-    stride = _stride(significance.size)
-    sample = significance[::stride, ::stride][empty[::stride, ::stride]]
-    if not sample.size:
-        return empty
     ny, nx = mosaic.shape
     with np.errstate(invalid="ignore"):
-        y, x = np.divmod(np.flatnonzero(significance > _SOURCE_LEVEL * _width(sample)), nx)
+        y, x = np.divmod(np.flatnonzero(significance > _SOURCE_LEVEL * np.asarray(width)), nx)
     reach = np.arange(-_SOURCE_RADIUS, _SOURCE_RADIUS + 1)
     disc = np.argwhere(reach[:, None] ** 2 + reach**2 <= _SOURCE_RADIUS**2) - _SOURCE_RADIUS
     for dy, dx in disc:
@@ -112,14 +117,21 @@ def sky_width(mosaic: Mosaic) -> SkyWidth:
     First as a function of the exposure (zones of equal area, interpolated; the distance to the rim stands in for an
     exposure that is not known), then, on top, in tiles of 64 pixels, interpolated bilinearly. A tile counts by how
     well it is measured: its ratio is drawn towards 1 by the statistical error of its median absolute deviation,
-    against the scatter of all tiles beyond such errors.
+    against the scatter of all tiles beyond such errors. All this is done twice: over all pixels, which sources hardly
+    disturb, and again without those that stand out from the widths found first.
 
     Parameters
     ----------
     mosaic
         With or without exposure.
     """
-    empty, valid = empty_sky(mosaic), mosaic.valid
+    first = _measured(mosaic, mosaic.valid)
+    return _measured(mosaic, empty_sky(mosaic, first.local)) if first.measured else first
+
+
+def _measured(mosaic: Mosaic, empty: NDArray[np.bool_]) -> SkyWidth:
+    """The widths of the pixels chosen as empty."""
+    valid = mosaic.valid
     fraction = _rim_distance(valid) if mosaic.exposure is None else exposure_fraction(mosaic)
     stride = _stride(empty.size)
     sample = (slice(None, None, stride), slice(None, None, stride))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dashboard.analysis.match import match_catalog, separation, unit_vectors
 from dashboard.analysis.peaks import SIDE_FRACTION, local_maxima, unexplained
 from dashboard.analysis.photometry import BLENDED, NoiseMap, Photometry, add_sources, drop_sources, fit_sources, subtract_sources
-from dashboard.analysis.psf import CALIBRATION_SIGNIFICANCE, measured_sigma, nominal_sigma, pixel_arcmin
+from dashboard.analysis.psf import CALIBRATION_SIGNIFICANCE, measured_sigma, nominal_sigma, peak_kept, pixel_arcmin
 from dashboard.analysis.sky_width import SkyWidth, exposure_fraction, sky_width
 from dashboard.products.catalog import CatalogSource, MeasuredSource, SourceCatalog, SourceTable
 from dashboard.products.mosaic import Mosaic
@@ -46,6 +46,7 @@ class _Sky:
     fraction: NDArray[np.float32]
     threshold: float
     psf_sigma: float
+    kept: float = 1.0
 
     def at(self, values: NDArray[Any], positions: NDArray[np.float64]) -> NDArray[np.float64]:
         return values.ravel()[self.image.nearest(positions)].astype(float)
@@ -158,7 +159,7 @@ def _prepare(mosaic: Mosaic, threshold: float, psf_sigma: float | None) -> _Sky:
         image = mosaic.significance if mosaic.flux is None else mosaic.flux
         measured = measured_sigma(image, pixels[:, ::-1].astype(float), height.astype(float), start)
         sky = replace(sky, psf_sigma=measured if math.isfinite(measured) else start)
-    return sky
+    return replace(sky, kept=peak_kept(mosaic, sky.psf_sigma))
 
 
 def _unlisted(target: CatalogSource | None, catalog: SourceCatalog) -> tuple[CatalogSource, ...]:
@@ -173,17 +174,16 @@ def _source(sky: _Sky, fit: Photometry, index: int, **values: Any) -> MeasuredSo
     one = fit.positions[index : index + 1]
     width = float(sky.at(sky.width.local, one)[0])
     fluxes = sky.image.noise is not None
+    flux, error = (float(fit.flux[index]) / sky.kept, float(fit.error[index]) / sky.kept) if fluxes else (math.nan, math.nan)
     exposure = sky.mosaic.exposure
     return MeasuredSource(
-        flux=float(fit.flux[index]) if fluxes else math.nan,
-        flux_error=float(fit.error[index]) if fluxes else math.nan,
+        flux=flux,
+        flux_error=error,
         significance=float(fit.significance[index]),
         scaled_significance=float(fit.significance[index]) / width,
         exposure=math.nan if exposure is None else float(sky.at(exposure, one)[0]),
         near_edge=bool(sky.at(sky.fraction, one)[0] < EDGE_EXPOSURE),
-        upper_limit=max(float(fit.flux[index]), 0) + LIMIT_SIGMA * width * float(fit.error[index])
-        if fluxes and values["kind"] == "forced"
-        else math.nan,
+        upper_limit=max(flux, 0) + LIMIT_SIGMA * width * error if fluxes and values["kind"] == "forced" else math.nan,
         **values,
     )
 

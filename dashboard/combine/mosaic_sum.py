@@ -29,6 +29,8 @@ from dashboard.combine.resample import add_lattice, add_spline, spline_coefficie
 from dashboard.errors import EmptyProduct, NotCombinable, ProductError
 from dashboard.products.mosaic import Image, Mosaic
 
+RESAMPLED = "cubic B-spline"
+"""Value of the card RESAMPLE in sums whose batches all went through the spline: it takes a known part of each peak."""
 _PLANES = {
     "SUM_WEIGHT": "sum of 1/variance",
     "SUM_WEIGHT_FLUX": "sum of flux/variance",
@@ -98,7 +100,9 @@ class MosaicSum:
             if not valid.any():
                 raise EmptyProduct(f"Batch {batch_id} has no exposed pixel; nothing is added.")
             raise NotCombinable(f"The map of batch {batch_id} lies outside the grid of the sum; lay out a grid that holds its pointings.")
-        self._remember([Contribution.of(batch_id, mosaic)], kind, dict(mosaic.keywords))
+        resampled = lattice_offset(mosaic.wcs, self._wcs, mosaic.shape) is None
+        keywords = dict(mosaic.keywords) | ({"RESAMPLE": RESAMPLED} if resampled else {})
+        self._remember([Contribution.of(batch_id, mosaic)], kind, keywords)
 
     def _add_pixels(self, flux: Image, variance: Image, exposure: Image, mosaic: Mosaic) -> int:
         """Number of grid pixels that received something."""

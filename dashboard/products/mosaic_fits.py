@@ -21,7 +21,7 @@ from dashboard.errors import EmptyProduct, ProductError
 from dashboard.products.mosaic import Mosaic, Provenance
 
 FLUX_TYPES = ("INTENSITY", "RECONSTRUCTED")
-KEPT_KEYWORDS = ("CREATOR", "MOSASPR", "OBJECT", "RA_OBJ", "DEC_OBJ", "DEADC", "SKYWIDTH")
+KEPT_KEYWORDS = ("CREATOR", "MOSASPR", "OBJECT", "RA_OBJ", "DEC_OBJ", "DEADC", "RESAMPLE")
 _WCS_KEYWORDS = (
     *("CTYPE1", "CTYPE2", "CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CUNIT1", "CUNIT2", "LONPOLE", "LATPOLE"),
     *("CD1_1", "CD1_2", "CD2_1", "CD2_2", "PC1_1", "PC1_2", "PC2_1", "PC2_2", "CDELT1", "CDELT2", "EQUINOX"),

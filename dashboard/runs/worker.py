@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from typing import NoReturn
 
+from dashboard.combine.resample import warm
 from dashboard.errors import DashboardError, WorkerRefused
 from dashboard.runs.fold import RunFold
 from dashboard.runs.ledger import Ledger
@@ -145,8 +146,9 @@ def _leave(code: int) -> NoReturn:
 
 
 def _load_client() -> None:
-    """oda-api takes seconds to import: begin before the first batch asks for it."""
+    """oda-api takes seconds to import, and on a new machine the kernels as long to compile: begin before the first batch asks."""
     importlib.import_module("dashboard.dispatcher.client")
+    warm()
 
 
 def _end_with_parent(pipe: int) -> None:

@@ -98,3 +98,16 @@ def test_real_maps_are_wider_than_counting_noise(shared_data: Path) -> None:
     assert 2.0 <= width.overall <= 2.3
     assert 2.0 <= np.median(width.local[fraction > 0.3]) <= 2.3
     assert np.median(width.local[(fraction > 0.02) & (fraction < 0.05)]) == pytest.approx(1.4, abs=0.1)
+
+
+def test_a_centre_ruled_by_coding_noise_is_noise_not_sources() -> None:
+    """Four times wider in the deep centre than outside: the centre counts as empty sky and is scaled to width 1."""
+    rng = np.random.default_rng(8)
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    fraction = np.clip(1.05 - np.hypot((x - 350) / 350, (y - 300) / 300), 0, 1)
+    truth = np.hypot(1.0, 4.0 * fraction)
+    mosaic = mosaic_of(np.where(fraction > 0, truth * correlated_noise(SHAPE, rng), np.nan), exposure=1e6 * fraction)
+    width = sky_width(mosaic)
+    deep = fraction > 0.7
+    assert width.empty[deep].mean() > 0.99
+    assert scaled_significance(mosaic, width)[deep].std() == pytest.approx(1, abs=0.06)
