@@ -24,7 +24,7 @@ class HistogramView(pn.viewable.Viewer):
         self._session = session
         self._curves: list[Any] = []
         self._told = pn.pane.HTML("", css_classes=["told"], margin=0)
-        self._pane = Pane("Significance of all pixels", body=empty_state(EMPTY), foot=self._told)
+        self._pane = Pane("Significance of all pixels, scaled", body=empty_state(EMPTY), foot=self._told)
         session.param.watch(lambda _: self.refresh(), "product_version")
         self.refresh()
 
@@ -36,7 +36,7 @@ class HistogramView(pn.viewable.Viewer):
         mosaic = self._session.mosaic
         if mosaic is None:
             return
-        histogram = significance_histogram(mosaic, 100)
+        histogram = significance_histogram(mosaic, 100, scaled=True)
         if self._curves:
             for source, columns in zip(self._curves, histogram_columns(histogram).values(), strict=True):
                 source.data = columns
@@ -54,6 +54,4 @@ class HistogramView(pn.viewable.Viewer):
             self._curves = [renderer.data_source for renderer in plot.renderers]
             self._pane.body = pn.pane.Bokeh(plot, sizing_mode="stretch_both")
         width = f"{histogram.width:.2f}" if math.isfinite(histogram.width) else "unknown"
-        self._told.object = (
-            f"empty sky: width {width} σ, centre {histogram.centre:+.2f} σ · thresholds act on significance divided by the local width"
-        )
+        self._told.object = f"empty sky: width {width}, centre {histogram.centre:+.2f} · divided by the local width, as thresholds are"

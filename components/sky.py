@@ -9,7 +9,8 @@ import numpy as np
 import panel as pn
 import param
 from bokeh.events import MouseLeave, MouseMove
-from bokeh.models import BoxZoomTool, ColumnDataSource, CustomJS, PanTool, ResetTool, SaveTool, WheelZoomTool
+from bokeh.models import BoxZoomTool, ColumnDataSource, CustomJS, FixedTicker, PanTool, ResetTool, SaveTool, WheelZoomTool
+from bokeh.models.annotations import ColorBar
 from bokeh.models.widgets.markups import Div
 from bokeh.plotting import figure
 from numpy.typing import NDArray
@@ -75,14 +76,17 @@ class SkyView(pn.viewable.Viewer):
         values = plane_values(mosaic, self.plane)
         scale = natural_scale(values, self.plane, self.stretch)
         indices = scale.indices(values)
-        columns = source_columns(self._session.sources, mosaic.wcs)
         if self._figure is None or self._shape != mosaic.shape:
             self._build(mosaic, indices)
         else:
             self._image.data = {**self._image.data, "image": [indices]}
-            self._rings.data = {"x": columns["x"], "y": columns["y"], "line_color": columns["colour"]}
+            self._rings.data = self._ring_columns(mosaic)
+            columns = source_columns(self._session.sources, mosaic.wcs)
             self._names.data = {key: columns[key] for key in ("x", "y", "name")}
         self._info.tags = [self._facts(mosaic, scale)]
+        ticks = scale.ticks()
+        self._bar.ticker.ticks = list(ticks)
+        self._bar.major_label_overrides = dict(ticks)
 
     def centre(self, ra: float, dec: float, half_width: float = 3.0) -> None:
         """Bring a position (degrees) to the middle, `half_width` degrees to each side."""
@@ -105,9 +109,27 @@ class SkyView(pn.viewable.Viewer):
         plot.update(border_fill_color=None, background_fill_color="#101318", outline_line_color=None, min_border=0, output_backend="canvas")
         plot.x_range.update(bounds=None, min_interval=8)
         plot.y_range.update(bounds=None, min_interval=8)
-        sources = {(type(r.glyph).__name__, getattr(r.glyph, "text", None)): r.data_source for r in plot.renderers}
-        self._image, self._rings = sources["Image", None], sources["Scatter", None]
-        self._names = sources["Text", "name"]
+        drawn = {(type(r.glyph).__name__, getattr(r.glyph, "text", None)): r for r in plot.renderers}
+        self._image, self._names = drawn["Image", None].data_source, drawn["Text", "name"].data_source
+        rings = drawn["Scatter", None]
+        # Where all first rings have one colour, HoloViews writes it into the glyph: later ones need their own.
+        rings.update(selection_glyph=None, nonselection_glyph=None, hover_glyph=None, muted_glyph=None)
+        rings.glyph.line_color = "line_color"
+        self._rings = rings.data_source
+        self._rings.data = self._ring_columns(mosaic)
+        self._bar = ColorBar(
+            color_mapper=drawn["Image", None].glyph.color_mapper,
+            ticker=FixedTicker(),
+            width=9,
+            height=220,
+            location="top_right",
+            background_fill_color="#101318",
+            background_fill_alpha=0.6,
+            major_label_text_color="#e6ebf1",
+            major_tick_line_color=None,
+            bar_line_color=None,
+        )
+        plot.add_layout(self._bar)
         square = CustomJS(args={"fig": plot, "shape": list(mosaic.shape)}, code=asset_path("square_pixels.js").read_text())
         plot.js_on_change("inner_width", square)
         plot.js_on_change("inner_height", square)
@@ -118,6 +140,10 @@ class SkyView(pn.viewable.Viewer):
         plot.js_on_event(MouseLeave, CustomJS(args={"out": self._readout}, code="out.text = out.tags[0]"))
         self._figure = plot
         self._pane.body = pn.pane.Bokeh(plot, sizing_mode="stretch_both", css_classes=["sky"])
+
+    def _ring_columns(self, mosaic: Mosaic) -> dict[str, Any]:
+        columns = source_columns(self._session.sources, mosaic.wcs)
+        return {"x": columns["x"], "y": columns["y"], "line_color": columns["colour"]}
 
     def _facts(self, mosaic: Mosaic, scale: Scale) -> dict[str, Any]:
         """What the browser needs to turn a pixel into numbers."""

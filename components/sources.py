@@ -76,7 +76,7 @@ class SourcesView(pn.viewable.Viewer):
                 disabled=True,
                 selectable=1,
                 layout="fit_columns",
-                widths={"name": "26%", "σ": "11%", "flux": "25%", "RA": "12%", "Dec": "12%", "match": "14%"},
+                widths={"name": "30%", "σ": "11%", "flux": "23%", "RA": "11%", "Dec": "12%", "match": "13%"},
                 sizing_mode="stretch_both",
                 text_align={"σ": "right", "flux": "right", "RA": "right", "Dec": "right", "match": "right"},
                 titles={"flux": f"flux {self._session.sources.flux_unit}"},

@@ -33,5 +33,11 @@ def histogram_picture(histogram: SignificanceHistogram) -> hv.Overlay:
     empty = hv.Curve(data["empty"], *dimensions, label="empty sky").opts(color="#3f7fd0", interpolation="steps-mid", line_width=1.2)
     fit = hv.Curve(data["fit"], *dimensions, label="Gaussian").opts(color="#7d8a99", line_dash="dashed", line_width=1.2)
     return (everything * empty * fit).opts(
-        hv.opts.Overlay(logy=True, ylim=(FLOOR, None), xlabel="significance [σ]", ylabel="pixels", legend_position="top_right")
+        hv.opts.Overlay(
+            logy=True,
+            ylim=(FLOOR, None),
+            xlabel="significance / local width of empty sky [σ]",
+            ylabel="pixels",
+            legend_position="top_right",
+        )
     )

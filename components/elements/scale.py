@@ -50,6 +50,14 @@ class Scale:
             return float(self.low + self.knee * np.sinh(part * np.arcsinh(span / self.knee)))
         return float(self.low + span * (part * part if self.stretch == "sqrt" else part))
 
+    def ticks(self, count: int = 6) -> dict[int, str]:
+        """Palette indices to label, evenly spread in colour, with the round values they stand for."""
+        marks = {}
+        for index in np.linspace(1, 255, count):
+            value = float(f"{self.value(float(index)):.2g}")
+            marks[int(self.indices(np.array(value)))] = f"{value:g}".replace("-", "−")
+        return marks
+
 
 def natural_scale(values: NDArray[Any], plane: str, stretch: str = "asinh") -> Scale:
     """Limits that show noise and sources together.

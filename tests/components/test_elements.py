@@ -70,3 +70,12 @@ def test_rings_stand_on_their_sources() -> None:
     assert columns["name"] == ["Crab"], "what is not detected has no ring"
     assert wcs.wcs_pix2world(columns["x"][0], columns["y"][0], 0) == pytest.approx([83.6331, 22.0145], abs=1e-9)
     assert source_columns(SourceTable(), wcs)["x"] == []
+
+
+@given(st.sampled_from(("linear", "asinh", "sqrt")), st.floats(-100, 100), st.floats(1, 1e4))
+def test_ticks_say_what_their_colours_stand_for(stretch: str, low: float, width: float) -> None:
+    scale = Scale(low, low + width, stretch, width / 20)
+    for index, text in scale.ticks().items():
+        value = float(text.replace("−", "-"))
+        inside = low <= value <= low + width
+        assert not inside or abs(int(scale.indices(np.array([value]))[0]) - index) <= 1
