@@ -85,8 +85,7 @@ class SkyView(pn.viewable.Viewer):
             self._names.data = {key: columns[key] for key in ("x", "y", "name")}
         self._info.tags = [self._facts(mosaic, scale)]
         ticks = scale.ticks()
-        self._bar.ticker.ticks = list(ticks)
-        self._bar.major_label_overrides = dict(ticks)
+        self._bar.update(ticker=FixedTicker(ticks=list(ticks)), major_label_overrides=ticks)
 
     def centre(self, ra: float, dec: float, half_width: float = 3.0) -> None:
         """Bring a position (degrees) to the middle, `half_width` degrees to each side."""
@@ -119,7 +118,6 @@ class SkyView(pn.viewable.Viewer):
         self._rings.data = self._ring_columns(mosaic)
         self._bar = ColorBar(
             color_mapper=drawn["Image", None].glyph.color_mapper,
-            ticker=FixedTicker(),
             width=9,
             height=220,
             location="top_right",

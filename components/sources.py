@@ -27,7 +27,7 @@ def rows(table: SourceTable) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "name": s.name + (" ▲ edge" if s.near_edge else ""),
+                "name": s.name + (" ▲" if s.near_edge else ""),
                 "σ": f"{s.scaled_significance:.1f}",
                 "flux": f"< {s.upper_limit:.2f}" if s.kind == "forced" else f"{s.flux:.2f} ± {s.flux_error:.2f}",
                 "RA": f"{s.ra:.3f}",
@@ -45,7 +45,7 @@ def status(table: SourceTable) -> str:
     new = sum(s.kind == "new" for s in table.sources)
     return (
         f"{len(table.detected)} above {table.threshold:g} σ · {new} new · σ(empty sky) {table.sky_width:.2f}"
-        f" · {table.negative_peaks} peaks below −{table.threshold:g} σ · flux in {table.flux_unit or 'no unit'}"
+        f" · {table.negative_peaks} peaks below −{table.threshold:g} σ · flux in {table.flux_unit or 'no unit'}{' · ▲ at the edge' * any(s.near_edge for s in table.sources)}"
     )
 
 

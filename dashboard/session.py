@@ -125,6 +125,9 @@ class Session(param.Parameterized):
     def open(self, run_id: str) -> None:
         """Look at the run an address names; what is wrong with it becomes the session's sentence."""
         try:
+            plan = self.store.plan(run_id)
+            self.request.param.update(**{name: value for name, value in plan.request.items() if name in self.request.param})
+            self.accept(plan, len(self.store.done_batches([batch.batch_id for batch in plan.batches])))
             self.watch_run(run_id)
         except DashboardError as error:
             self.refuse(error)
