@@ -29,7 +29,7 @@ def rows(table: SourceTable) -> pd.DataFrame:
             {
                 "name": s.name + (" ▲" if s.near_edge else ""),
                 "σ": f"{s.scaled_significance:.1f}",
-                "flux": f"< {s.upper_limit:.2f}" if s.kind == "forced" else f"{s.flux:.2f} ± {s.flux_error:.2f}",
+                "flux": f"< {s.upper_limit:.2f}" if s.kind == "forced" else f"{s.flux:.2f} ± {s.scaled_error:.2f}",
                 "RA": f"{s.ra:.3f}",
                 "Dec": f"{s.dec:+.3f}",
                 "match": offset_text(s),

@@ -77,9 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _end_children() -> None:
-    """End the worker and the observatory if this process started them; unread where nothing was started."""
+    """End the worker and the observatory if this process started them; a second Ctrl-C does not stop that."""
     if process := sys.modules.get("dashboard.runs.process"):
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         process.end_children()
+        signal.signal(signal.SIGINT, before)
 
 
 def _request(options: argparse.Namespace) -> Request:
@@ -88,6 +90,8 @@ def _request(options: argparse.Namespace) -> Request:
         text = options.request.read_text()
     except OSError as error:
         raise RequestError(f"{options.request} cannot be read: {error.strerror}. Name a JSON file with the request.") from error
+    except UnicodeDecodeError as error:
+        raise RequestError(f"{options.request} is no text in UTF-8: write the request as JSON.") from error
     request = Request.from_json(text)
     return Request.from_dict({**request.to_dict(), "host_type": options.host}) if options.host else request
 
@@ -112,24 +116,28 @@ def _run(options: argparse.Namespace) -> int:
 
     settings = Settings.from_environment()
     plan = prepare(settings, _request(options), Identity())
-    print("\n".join(plan.describe(())))
     store = RunStore(settings)
+    print("\n".join(plan.describe(store.done_batches([batch.batch_id for batch in plan.batches]))))
     run_id = store.start(plan, Identity())
     print(f"run {run_id}")
     try:
-        with tqdm(total=plan.n_scw, unit="ScW", dynamic_ncols=True, mininterval=0.2) as bar:
+        with tqdm(total=plan.n_scw * len(plan.jobs), unit="ScW", dynamic_ncols=True, disable=None) as bar:
             while True:
                 ensure_worker(settings)
                 state = store.state(run_id)
-                bar.update(state.scw_done - bar.n)
+                bar.update(sum(b.scw_total if b.arrived else b.scw_done for b in state.batches) - bar.n)
                 bar.set_postfix_str(state.line_of_truth, refresh=True)
                 if state.finished:
                     break
                 time.sleep(WATCH_SECONDS)
     except KeyboardInterrupt:
-        print(f"\nInterrupted. Batches that are done are kept; go on with: integral-dashboard run {options.request}", file=sys.stderr)
+        store.cancel(run_id)
+        again = f"integral-dashboard run {options.request} --out {options.out}" + (f" --host {options.host}" if options.host else "")
+        print(f"\nInterrupted. Batches that are done are kept and will not be asked again; to go on: {again}", file=sys.stderr)
         return INTERRUPTED
     print(state.line_of_truth)
+    if state.reason:
+        print(state.reason, file=sys.stderr)
     failed = [(number, batch) for number, batch in enumerate(state.batches, 1) if batch.state == "failed"]
     for number, batch in failed:
         print(f"batch {number} ({batch.scw[0]} to {batch.scw[-1]}) failed: {batch.reason}", file=sys.stderr)

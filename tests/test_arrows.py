@@ -17,7 +17,7 @@ ALLOWED: dict[str, set[str]] = {
     "request": set(),
     "archive": {"request", "products"},
     "products": set(),
-    "plan": {"request", "archive"},
+    "plan": {"request", "archive", "products"},
     "combine": {"products"},
     "analysis": {"products", "combine"},
     "dispatcher": {"products", "plan"},

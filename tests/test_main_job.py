@@ -131,3 +131,18 @@ def test_run_command_writes_its_files_and_names_what_failed(settings: Settings, 
     assert whole.returncode == 0, whole.stderr
     names = {"mosaic.fits", "sources.ecsv", "sources.csv", "sources.reg", "provenance.json", "mosaic.png"}
     assert names == {path.name for path in (tmp_path / "out").iterdir()}
+
+
+def test_two_bands_are_two_mosaics(settings: Settings, tmp_path: Path) -> None:
+    store, run_id = start(settings, T2="2009-02-17T12:00:00", bands=[[20, 40], [40, 60]])
+    state = wait_for_run(store, run_id)
+    export_run(settings, store, state, tmp_path)
+    crab = {}
+    for name, band in (("isgri_20-40keV", (20, 40)), ("isgri_40-60keV", (40, 60))):
+        with fits.open(tmp_path / name / "mosaic.fits") as hdus:
+            assert (hdus[1].header["E_MIN"], hdus[1].header["E_MAX"]) == band
+        rows = QTable.read(tmp_path / name / "sources.ecsv")
+        crab[band] = float(rows["flux"][rows["name"] == "Crab"][0])
+    # OSA11 rates of the Crab, 209.8 and 76.3 counts/s (2016), within its slow changes.
+    assert crab[20, 40] == pytest.approx(209.8, rel=0.05)
+    assert crab[40, 60] == pytest.approx(76.3, rel=0.05)

@@ -26,9 +26,12 @@ def csv_text(table: SourceTable, origin: str) -> str:
     fixed = ("name", "kind", "ra_deg", "dec_deg", "position_error_arcmin", "significance", "scaled_significance")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*fixed, f"flux{unit}", f"flux_error{unit}", f"upper_limit{unit}", "exposure_s", "offset_arcmin", "origin"))
+    writer.writerow(
+        (*fixed, f"flux{unit}", f"flux_error{unit}", f"scaled_error{unit}", f"upper_limit{unit}", "exposure_s", "offset_arcmin", "origin")
+    )
     for s in table.sources:
-        numbers = (s.position_error, s.significance, s.scaled_significance, s.flux, s.flux_error, s.upper_limit, s.exposure, s.offset)
+        measured = (s.position_error, s.significance, s.scaled_significance, s.flux, s.flux_error, s.scaled_error)
+        numbers = (*measured, s.upper_limit, s.exposure, s.offset)
         texts = (f"{value:.6g}" if math.isfinite(value) else "" for value in numbers)
         writer.writerow((s.name, s.kind, f"{s.ra:.5f}", f"{s.dec:.5f}", *texts, origin))
     return text.getvalue()

@@ -2,7 +2,7 @@
 
 A science window RRRRPPPPSSSF stands at the integer key R 2^24 + P 2^10 + S, in time order. Halving the range of keys
 again and again gives a tree of nodes whose edges do not depend on any request. Cells are the largest nodes that hold at
-most four batches' worth of windows; a cell is cut evenly into as few batches as will do. Windows added before or after
+most two batches' worth of windows; a cell is cut evenly into as few batches as will do. Windows added before or after
 all others leave every cell alone that gains none, so a longer interval asks again only for the batches of one cell at
 that end; the even cut keeps batches well filled, which slices of fixed key ranges would not.
 """
@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-BATCHES_A_CELL = 4
+BATCHES_A_CELL = 2
 _REVOLUTION_BITS, _POINTING_BITS, _SUBDIVISION_BITS = 14, 14, 10
 _BITS_IN_REVOLUTION = _POINTING_BITS + _SUBDIVISION_BITS
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 from dashboard.archive.pointings import VERSION_SUFFIX, Pointings
+from dashboard.archive.reference_catalog import reference_catalog
 from dashboard.archive.resolver import Target
 from dashboard.archive.selection import SAMPLE_SEED
 from dashboard.errors import NoScienceWindows, RunError
@@ -17,6 +18,8 @@ from dashboard.identity import Identity
 from dashboard.plan.batch import Batch
 from dashboard.plan.cells import cut
 from dashboard.plan.sensitivity import crab_rate, expected_error
+from dashboard.products.catalog import SourceCatalog
+from dashboard.products.catalog_api import catalog_from_api, catalog_to_api
 from dashboard.request.checks import OSA_VERSIONS, check, notices
 from dashboard.request.request import Request
 from dashboard.request.times import TimePoint
@@ -28,7 +31,7 @@ JOBS_IN_FLIGHT = 4
 SECONDS_A_BATCH = 7.0  # a cached batch of a real dispatcher: 4.4 s to submit and 2.5 s to build, measured
 SECONDS_A_SIMULATED_BATCH = 3.0
 
-_COLUMNS = tuple(field.name for field in fields(Pointings) if field.name not in ("swid", "index_version"))
+_COLUMNS = tuple(column.name for column in fields(Pointings) if column.name not in ("swid", "index_version"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class Plan:
         What is added up from which batches.
     notices
         Sentences for the user.
+    catalog
+        Names of the sources of the sky, frozen with the run: a file that changes later does not change the run.
     """
 
     request: Mapping[str, Any]
@@ -67,6 +72,7 @@ class Plan:
     batches: tuple[Batch, ...]
     jobs: tuple[Job, ...]
     notices: tuple[str, ...] = ()
+    catalog: SourceCatalog = field(default_factory=SourceCatalog)
 
     @property
     def host(self) -> str:
@@ -173,6 +179,7 @@ class Plan:
             ],
             "jobs": [{**asdict(job), "band": list(job.band), "batch_ids": list(job.batch_ids)} for job in self.jobs],
             "notices": list(self.notices),
+            "catalog": catalog_to_api(self.catalog),
         }
 
     @classmethod
@@ -198,6 +205,7 @@ class Plan:
                 for job in document["jobs"]
             ),
             notices=tuple(document["notices"]),
+            catalog=catalog_from_api(document["catalog"]),
         )
 
 
@@ -213,8 +221,11 @@ def make_plan(request: Request, target: Target, pointings: Pointings, identity: 
         When the request cannot be run.
     NoScienceWindows
         When there is nothing to cut.
+    ArchiveError, ProductError
+        When the reference catalogue cannot be read.
     """
     check(request)
+    catalog = reference_catalog(request.isdc_cat_url)
     if not len(pointings):
         raise NoScienceWindows(f"No science window is left to analyse for {target.name}: widen the interval or the radius.")
     public = request.integral_data_rights == "public" and request.data_version == "CONS"
@@ -235,7 +246,8 @@ def make_plan(request: Request, target: Target, pointings: Pointings, identity: 
         ]
         jobs.append(Job("isgri", "mosaic", band, tuple(batch.batch_id for batch in of_job)))
         batches += of_job
-    return Plan(request.to_dict(), target, pointings, tuple(batches), tuple(jobs), _notices(request, target, len(pointings)))
+    told = _notices(request, target, len(pointings))
+    return Plan(request.to_dict(), target, pointings, tuple(batches), tuple(jobs), told, catalog)
 
 
 def _mosaic_parameters(request: Request, band: tuple[float, float], swids: list[str]) -> dict[str, Any]:
@@ -256,7 +268,8 @@ def _notices(request: Request, target: Target, n_scw: int) -> tuple[str, ...]:
     sampled = (
         (f"{n_scw} science windows were picked at random, evenly in time, with seed {SAMPLE_SEED}.",) if request.n_scw_image > -1 else ()
     )
-    return (*notices(request), *target.notes, *sampled)
+    gallery = ("upload_to_gallery is noted; this version does not upload yet.",) if request.upload_to_gallery else ()
+    return (*notices(request), *target.notes, *sampled, *gallery)
 
 
 def exposure_text(seconds: float) -> str:

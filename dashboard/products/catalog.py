@@ -73,7 +73,7 @@ class MeasuredSource:
     ra, dec
         Degrees, FK5: the fitted position, or the catalogue's for forced photometry.
     flux, flux_error
-        Amplitude of the fitted PSF in the unit of the mosaic, and its 1-sigma error.
+        Amplitude of the fitted PSF in the unit of the mosaic, and its 1-sigma counting error.
     significance
         flux / flux_error with the map's own variance (raw).
     scaled_significance
@@ -108,6 +108,13 @@ class MeasuredSource:
     upper_limit: float = float("nan")
     candidates: tuple[str, ...] = ()
     near_edge: bool = False
+
+    @property
+    def scaled_error(self) -> float:
+        """Error of the flux including what widens empty sky around it: `flux_error` times the local width."""
+        if self.scaled_significance == 0 or not np.isfinite(self.scaled_significance):
+            return self.flux_error
+        return self.flux_error * self.significance / self.scaled_significance
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +164,7 @@ class SourceTable:
                 "scaled_significance": np.array([s.scaled_significance for s in rows], dtype=float),
                 "flux": np.array([s.flux for s in rows], dtype=float),
                 "flux_error": np.array([s.flux_error for s in rows], dtype=float),
+                "scaled_error": np.array([s.scaled_error for s in rows], dtype=float),
                 "upper_limit": np.array([s.upper_limit for s in rows], dtype=float),
                 "exposure": np.array([s.exposure for s in rows], dtype=float) * u.s,
                 "offset": np.array([s.offset for s in rows], dtype=float) * u.arcmin,

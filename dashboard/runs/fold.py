@@ -12,7 +12,6 @@ from typing import Final
 from astropy.io import fits
 
 from dashboard.analysis.sources import find_sources
-from dashboard.archive.reference_catalog import reference_catalog
 from dashboard.combine.mosaic_sum import MosaicSum
 from dashboard.errors import ProductError
 from dashboard.plan.plan import Plan
@@ -99,7 +98,7 @@ class JobFold:
         mosaic = self._sum.result(batches_asked=len(self._plan.jobs[self._job].batch_ids))
         table = find_sources(
             mosaic,
-            reference_catalog(str(request["isdc_cat_url"])),
+            self._plan.catalog,
             target=CatalogSource(target.name, target.ra, target.dec),
             threshold=float(request["detection_threshold"]),
             include_new=bool(request["include_new_sources"]),

@@ -20,6 +20,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from dashboard.errors import ProductError, StorageFull
+from dashboard.products.disk import is_full
 
 Value = TypeVar("Value")
 
@@ -80,7 +81,7 @@ class ProductStore:
             finally:
                 path.unlink(missing_ok=True)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_full(error):
                 raise StorageFull(f"No space is left for {name} in the product store: free some; it is tried again by itself.") from error
             raise ProductError(f"{name} cannot be written to the product store: {error.strerror or error}. See to its rights.") from error
 

@@ -6,7 +6,6 @@ of it stands in `run_batches`.
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
 
 from dashboard.errors import RunError, StorageFull, WorkerRefused
+from dashboard.products.disk import is_full
 from dashboard.settings import Settings
 
 SCHEMA_VERSION = 1
@@ -108,24 +108,30 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """One snapshot."""
-        with _translated(), self._engine.begin() as connection:
+        with self._translated(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """One transaction that holds SQLite's write lock from its beginning, so that what it read still holds when it writes."""
-        with _translated(), self._writing.begin() as connection:
+        with self._translated(), self._writing.begin() as connection:
             yield connection
 
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (OperationalError, InterfaceError) as error:
-        if "disk is full" in str(error.orig):
-            raise StorageFull("No space is left for the database of runs: free some; the runs go on by themselves.") from error
-        raise RunError(f"The database of runs does not answer: {error.orig}. See that its disk or server is there.") from error
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (OperationalError, InterfaceError) as error:
+            if "disk is full" in str(error.orig):
+                raise StorageFull("No space is left for the database of runs: free some; the runs go on by themselves.") from error
+            raise RunError(f"The database of runs does not answer: {error.orig}. See that its disk or server is there.") from error
+        except DatabaseError as error:
+            if not getattr(error.orig, "sqlite_errorname", "").startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+                raise
+            raise RunError(
+                f"The database of runs {self._engine.url.database} is damaged ({error.orig}): put a copy of it back, "
+                "or move it away to begin with an empty one; products that are stored are kept."
+            ) from error
 
 
 def open_database(settings: Settings) -> Database:
@@ -174,7 +180,7 @@ def make_data_folder(data_dir: Path) -> None:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        kind = StorageFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else RunError
+        kind = StorageFull if is_full(error) else RunError
         raise kind(f"The data folder {data_dir} cannot be made: {error.strerror}. Set INTEGRAL_DASHBOARD_DATA to another one.") from error
 
 

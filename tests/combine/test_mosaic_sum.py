@@ -164,7 +164,7 @@ def test_provenance_is_merged() -> None:
     assert result.provenance.scw == tuple(f"0665002{i:04d}0.001" for i in range(3))
     assert (result.provenance.batches_used, result.provenance.batches_asked) == (3, 5)
     assert result.provenance.osa_version == "OSA11.2"
-    assert dict(result.keywords) == {"CREATOR": "ii_skyimage"}
+    assert dict(result.keywords) == {"CREATOR": "ii_skyimage", "RESAMPLE": "cubic B-spline"}
 
 
 @pytest.mark.parametrize(

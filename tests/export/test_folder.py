@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import csv
-import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,11 @@ from astropy.wcs import WCS
 from regions import Regions
 
 from dashboard.errors import ProductError, StorageFull
-from dashboard.export import folder as folder_module
 from dashboard.export.folder import FILES, write_folder
 from dashboard.export.provenance import provenance
 from dashboard.products.catalog import MeasuredSource, SourceTable
 from dashboard.products.mosaic import Mosaic, Provenance
+from tests.small_disk import small_disk
 
 
 @pytest.fixture
@@ -60,13 +60,15 @@ def test_folder_holds_six_files_that_others_can_read(tmp_path: Path, mosaic: Mos
     assert (tmp_path / "out/mosaic.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_full_disk_is_said_in_a_sentence(tmp_path: Path, mosaic: Mosaic, table: SourceTable, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(folder_module, "write_mosaic", full)
-    with pytest.raises(StorageFull, match="No space is left"):
-        write_folder(tmp_path / "out", mosaic, table, {})
+def test_a_full_disk_is_said_in_a_sentence_and_leaves_what_was_there(tmp_path: Path, mosaic: Mosaic, table: SourceTable) -> None:
+    with small_disk(tmp_path / "disk", 300) as disk:
+        with pytest.raises(StorageFull, match="No space is left"):
+            write_folder(disk / "out", mosaic, table, {"note": "x" * 300_000})
+        assert list((disk / "out").iterdir()) == []
+        (disk / "out" / "mosaic.fits").write_bytes(b"older")
+        with pytest.raises(StorageFull):
+            write_folder(disk / "out", replace(mosaic, flux=np.ones((300, 300), "f4")), table, {})
+        assert [(path.name, path.read_bytes()) for path in (disk / "out").iterdir()] == [("mosaic.fits", b"older")]
 
 
 def test_folder_that_is_a_file(tmp_path: Path, mosaic: Mosaic, table: SourceTable) -> None:

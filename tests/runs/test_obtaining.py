@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import errno
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -23,6 +23,7 @@ from dashboard.runs.store import RunStore
 from dashboard.settings import Settings
 from tests.dispatcher.replay import serving
 from tests.runs.sky_dispatcher import SkyDispatcher, plan_of, settings_in, text
+from tests.small_disk import small_disk
 
 
 @dataclass
@@ -131,16 +132,15 @@ def test_an_attempt_that_was_overtaken_does_nothing(bench: Bench) -> None:
     assert bench.dispatcher.submitted[bench.scw] == 2
 
 
-def test_a_full_disk_waits_and_costs_no_try(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(obtaining, "write_mosaic", full)
+def test_a_full_disk_waits_and_costs_no_try(bench: Bench, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 64) as disk:
+        bench.obtain = Obtainer(replace(bench.settings, storage_url=str(disk)), bench.ledger)
         for _ in range(6):
             state = bench.work()
             assert (state.state, "No space is left" in state.reason) == ("queued", True)
-    assert bench.work().state == "done"
+            assert [path for path in disk.rglob("*") if path.is_file()] == []
+        subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
+        assert bench.work().state == "done"
 
 
 def test_a_defect_of_ours_ends_the_batch_without_its_words(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -205,3 +205,20 @@ def test_a_database_that_cannot_be_opened_is_a_sentence_without_its_password(set
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="INTEGRAL_DASHBOARD_DATA "):
         open_database(settings_in(tmp_path / "file" / "below"))
+
+
+@pytest.mark.parametrize("damage", ["a text", "pages"])
+def test_a_damaged_database_is_named_with_what_to_do(settings: Settings, tmp_path: Path, damage: str) -> None:
+    file = settings.data_dir / "dashboard.sqlite"
+    if damage == "a text":
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        file.write_text("no database " * 1000)
+    else:
+        RunStore(settings)
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        content = file.read_bytes()
+        file.write_bytes(content[:100] + b"\xa5" * (len(content) - 100))
+    with pytest.raises(RunError, match=r"is damaged .* move it away") as caught:
+        open_database(replace(settings, database_url=f"sqlite:///{settings.data_dir}/./dashboard.sqlite"))
+    assert str(settings.data_dir) in caught.value.sentence
