@@ -2,7 +2,7 @@
 
     python -m benchmarks.detection [sources per level]
 
-Noise without coding noise, correlated like the PSF; sources at least 24' apart. Peaks are found against a maximum
+Noise without coding noise, correlated like the PSF; sources at least 4.9 pixels (of JEM-X) apart. Peaks are found against a maximum
 filter over the whole map, in the same run. Completeness is that of a threshold of 7 sigma, from true S/N 6 to 11,
 beside what Gaussian noise allows at best.
 """
@@ -22,7 +22,7 @@ from dashboard.analysis.sky_width import scaled_significance, sky_width
 from dashboard.analysis.sources import find_sources
 from dashboard.products.catalog import SourceCatalog, SourceTable
 from dashboard.products.mosaic import Mosaic
-from tests.analysis.injection import FloatImage, correlated_noise, mosaic_of, point_sources, scattered, sky_wcs
+from tests.analysis.injection import FINE_PIXEL, FloatImage, correlated_noise, mosaic_of, point_sources, scattered, sky_wcs
 
 SHAPE = (2000, 2000)
 EMPTY = SourceCatalog()
@@ -49,10 +49,10 @@ def tally(mosaic: Mosaic, table: SourceTable, truth: FloatImage) -> tuple[int, i
 
 def main(count: int) -> None:
     rng = np.random.default_rng(1)
-    wcs = sky_wcs(SHAPE, projection="ZEA")
+    wcs = sky_wcs(SHAPE, FINE_PIXEL, "ZEA")
     noise = correlated_noise(SHAPE, rng)
     truth = scattered(200, SHAPE, rng)
-    mosaic = mosaic_of(noise + point_sources(SHAPE, truth, rng.uniform(11, 150, 200)), wcs=wcs)
+    mosaic = mosaic_of(noise + point_sources(SHAPE, truth, rng.uniform(11, 150, 200)), wcs=wcs, instrument="jemx1")
     scaled = scaled_significance(mosaic)
     found, false = tally(mosaic, find_sources(mosaic, EMPTY), truth)
     print(f"200 sources of S/N 11 to 150 in {SHAPE[0]} x {SHAPE[1]}: {found} found, {false} false")
@@ -63,7 +63,7 @@ def main(count: int) -> None:
     print("true S/N  found  at best  false")
     for level in range(6, 12):
         truth = scattered(count, SHAPE, rng)
-        mosaic = mosaic_of(noise + point_sources(SHAPE, truth, np.full(count, float(level))), wcs=wcs)
+        mosaic = mosaic_of(noise + point_sources(SHAPE, truth, np.full(count, float(level))), wcs=wcs, instrument="jemx1")
         found, false = tally(mosaic, find_sources(mosaic, EMPTY), truth)
         print(f"{level:8d} {100 * found / count:5.1f} % {50 * (1 + erf((level - 7) / sqrt(2))):6.1f} % {false:6d}")
 

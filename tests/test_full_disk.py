@@ -18,7 +18,7 @@ from tests.small_disk import small_disk
 
 def test_run_command_on_a_full_disk(settings: Settings, observatory: Observatory, tmp_path: Path) -> None:
     request = tmp_path / "request.json"
-    interval = {"T1": "2009-02-20T00:00:00", "T2": "2009-02-21T12:00:00"}
+    interval = {"T1": "2009-02-20T00:00:00", "T2": "2009-02-23T00:00:00"}
     request.write_text(json.dumps({"src_name": "Crab", **interval, "host_type": "simulated", "n_scw_image": 4}))
     env = {**os.environ, "INTEGRAL_DASHBOARD_DATA": str(settings.data_dir), "INTEGRAL_DASHBOARD_SIMULATED_URL": observatory.url}
     with small_disk(tmp_path / "disk", 500) as disk:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 SIDE_FRACTION = 0.05
 _REACH = 2
@@ -42,7 +43,7 @@ def local_maxima(image: NDArray[np.floating[Any]], floor: float) -> NDArray[np.i
 
 
 def unexplained(
-    candidates: NDArray[np.intp],
+    candidates: NDArray[np.floating[Any]],
     height: NDArray[np.floating[Any]],
     positions: NDArray[np.floating[Any]],
     brightness: NDArray[np.floating[Any]],
@@ -57,15 +58,14 @@ def unexplained(
     Parameters
     ----------
     candidates, height
-        (n, 2) of (y, x) pixels, and (n,) their significance.
+        (n, k) places, and (n,) their significance.
     positions, brightness
-        (m, 2) of (x, y) in pixels, and (m,) significance of what is brighter or fitted already.
+        (m, k) places, and (m,) significance of what is brighter or fitted already.
     radius
-        Pixels.
+        In the unit of the places.
 
     Returns
     -------
     (n,) True for those that stand on their own.
     """
-    apart = np.hypot(candidates[:, 1, None] - positions[:, 0], candidates[:, 0, None] - positions[:, 1])
-    return ~np.asarray(np.any((apart < radius) & (height[:, None] < fraction * brightness), axis=1))
+    return ~np.asarray(np.any((cdist(candidates, positions) < radius) & (height[:, None] < fraction * brightness), axis=1))

@@ -8,6 +8,7 @@ number of pixels used. Real images are wider in noise than in sources by a tenth
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,7 +19,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
-from dashboard.analysis.psf import gaussian, patch_reach
+from dashboard.analysis.psf import Psf, gaussian, local_width, patch_reach
 
 BLENDED = 4.0
 _WHITE_NOISE = 0.03
@@ -88,18 +89,18 @@ class Photometry:
         return Photometry(self.positions[chosen], self.flux[chosen], self.error[chosen])
 
 
-def blends(positions: NDArray[np.float64], radius: float) -> list[NDArray[np.intp]]:
-    """Groups (indices) of sources linked by distances below `radius` pixels; most hold one source."""
-    if not len(positions):
+def blends(places: NDArray[np.float64], radius: float) -> list[NDArray[np.intp]]:
+    """Groups (indices) of sources linked by distances below `radius`, in the unit of the (n, k) places; most hold one source."""
+    if not len(places):
         return []
-    pairs = KDTree(positions).query_pairs(radius, output_type="ndarray")
-    links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(positions),) * 2)
+    pairs = KDTree(places).query_pairs(radius, output_type="ndarray")
+    links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(places),) * 2)
     count, label = connected_components(links, directed=False)
     order = np.argsort(label, kind="stable")
     return np.split(order, np.cumsum(np.bincount(label, minlength=count))[:-1])
 
 
-def fit_sources(image: NoiseMap, positions: NDArray[np.float64], sigma: float, free: bool = True) -> Photometry:
+def fit_sources(image: NoiseMap, positions: NDArray[np.float64], psf: Psf, free: bool = True) -> Photometry:
     """Fit point sources, those closer than 4 sigma of the PSF together.
 
     Parameters
@@ -107,45 +108,50 @@ def fit_sources(image: NoiseMap, positions: NDArray[np.float64], sigma: float, f
     image
         The map.
     positions
-        (n, 2); (x, y) to start from, within about a pixel.
-    sigma
-        Of the PSF, in pixels.
+        (n, 2); (x, y) to start from, within about a pixel and on the sky.
+    psf
+        Each source has its shape at the start.
     free
         Fit positions as well; else they stay (forced photometry).
     """
-    positions = np.array(positions, dtype=float).reshape(-1, 2)
-    flux, error = np.zeros(len(positions)), np.ones(len(positions))
-    for group in blends(positions, BLENDED * sigma):
-        positions[group], flux[group], error[group] = _fit_group(image, positions[group], sigma, free)
-    return Photometry(positions, flux, error)
+    start = np.array(positions, dtype=float).reshape(-1, 2)
+    fitted, flux, error = start.copy(), np.zeros(len(start)), np.ones(len(start))
+    shapes = psf.shape(start)
+    for group in blends(psf.places(start), BLENDED * psf.sigma):
+        fitted[group], flux[group], error[group] = _fit_group(image, start[group], shapes[group], free)
+    off_the_sky = ~np.isfinite(psf.shape(fitted)).all(axis=(1, 2))
+    fitted[off_the_sky], flux[off_the_sky] = start[off_the_sky], np.nan
+    return Photometry(fitted, flux, error)
 
 
-def add_sources(image: NoiseMap, known: Photometry, positions: NDArray[np.float64], sigma: float) -> Photometry:
+def add_sources(image: NoiseMap, known: Photometry, positions: NDArray[np.float64], psf: Psf) -> Photometry:
     """Fit further sources, and again those of the known that overlap with one of them; the others stay as they are."""
     everywhere = np.concatenate([known.positions, positions])
     alone = np.zeros(len(everywhere), dtype=bool)
-    for group in blends(everywhere, BLENDED * sigma):
+    for group in blends(psf.places(everywhere), BLENDED * psf.sigma):
         alone[group] = group.max() < len(known.flux)
-    return known.select(alone[: len(known.flux)]).joined(fit_sources(image, everywhere[~alone], sigma))
+    return known.select(alone[: len(known.flux)]).joined(fit_sources(image, everywhere[~alone], psf))
 
 
-def drop_sources(image: NoiseMap, sources: Photometry, dropped: NDArray[np.bool_], sigma: float) -> Photometry:
+def drop_sources(image: NoiseMap, sources: Photometry, dropped: NDArray[np.bool_], psf: Psf) -> Photometry:
     """Without some of the sources; those that were fitted together with one of them are fitted again."""
     if not dropped.any():
         return sources
-    distance, _ = KDTree(sources.positions[dropped]).query(sources.positions)
-    again = ~dropped & (distance < BLENDED * sigma)
-    return sources.select(~dropped & ~again).joined(fit_sources(image, sources.positions[again], sigma))
+    places = psf.places(sources.positions)
+    distance, _ = KDTree(places[dropped]).query(places)
+    again = ~dropped & (distance < BLENDED * psf.sigma)
+    return sources.select(~dropped & ~again).joined(fit_sources(image, sources.positions[again], psf))
 
 
-def subtract_sources(image: NoiseMap, sources: Photometry, sigma: float) -> NoiseMap:
+def subtract_sources(image: NoiseMap, sources: Photometry, psf: Psf) -> NoiseMap:
     """The map without these sources."""
     residual = np.array(image.significance, copy=True)
     flat = residual.ravel()
-    for position, flux in zip(sources.positions, sources.flux, strict=True):
-        pixels = _patch(image, position, 2 * patch_reach(sigma))
+    shapes = psf.shape(sources.positions)
+    for position, flux, shape, width in zip(sources.positions, sources.flux, shapes, local_width(shapes), strict=True):
+        pixels = _patch(image, position, 2 * patch_reach(width))
         y, x = np.divmod(pixels, residual.shape[1])
-        flat[pixels] -= flux / image.noise_at(pixels) * gaussian(x - position[0], y - position[1], sigma)
+        flat[pixels] -= flux / image.noise_at(pixels) * gaussian(x - position[0], y - position[1], shape)
     return NoiseMap(residual, image.noise)
 
 
@@ -160,43 +166,48 @@ def _patch(image: NoiseMap, position: NDArray[np.float64], reach: int) -> NDArra
 
 
 def _fit_group(
-    image: NoiseMap, start: NDArray[np.float64], sigma: float, free: bool
+    image: NoiseMap, start: NDArray[np.float64], shapes: NDArray[np.float64], free: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Positions, fluxes and errors of sources whose PSFs overlap, by Gauss-Newton steps.
 
-    The covariance of the pixels is the PSF at their distance, plus 3 % of white noise (which keeps the inverse calm
-    when the real correlation is not quite Gaussian), plus 1 % of the source: that is how far a Gaussian is from the
-    real PSF, and for bright sources it turns the fit into ordinary least squares over the whole profile.
+    The covariance of the pixels is the PSF at their distance (in a blend that of the mean shape), plus 3 % of white noise
+    (which keeps the inverse calm when the real correlation is not quite Gaussian), plus 1 % of the source: that is how far
+    a Gaussian is from the real PSF, and for bright sources it turns the fit into ordinary least squares over the profile.
     """
-    reach = patch_reach(sigma)
-    patches = [_patch(image, position, reach) for position in start]
-    pixels = np.unique(np.concatenate(patches))
     nearest = image.nearest(start)
     scale = image.noise_at(nearest)
-    if len(pixels) < 3 * len(start) or not np.isfinite(scale).all():
-        return start, np.full(len(start), np.nan), scale
+    unmeasured = start, np.full(len(start), np.nan), scale
+    if not (np.isfinite(scale).all() and np.isfinite(shapes).all()):
+        return unmeasured
+    reaches = [patch_reach(width) for width in local_width(shapes)]
+    patches = [_patch(image, position, reach) for position, reach in zip(start, reaches, strict=True)]
+    pixels = np.unique(np.concatenate(patches))
+    if len(pixels) < 3 * len(start):
+        return unmeasured
     y, x = (p.astype(float) for p in np.divmod(pixels, image.significance.shape[1]))
     data = image.significance.ravel()[pixels].astype(float)
     imperfect = np.full(len(pixels), _WHITE_NOISE)
     for patch, peak in zip(patches, image.significance.ravel()[nearest], strict=True):
         imperfect[np.searchsorted(pixels, patch)] += (_PSF_ACCURACY * np.nan_to_num(float(peak))) ** 2
-    if len(pixels) == (2 * reach + 1) ** 2 and len(start) == 1:
-        values, modes = _correlation_modes(reach, sigma)
+    if len(start) == 1 and len(pixels) == (2 * reaches[0] + 1) ** 2:
+        values, modes = _correlation_modes(reaches[0], *_rounded(shapes[0]))
         whitener = (modes / np.sqrt(values + imperfect)).T
     else:
-        whitener = np.linalg.inv(np.linalg.cholesky(_correlation(x, y, sigma) + np.diag(imperfect)))
+        correlation = _correlation(x, y, shapes.mean(axis=0))
+        whitener = np.linalg.inv(np.linalg.cholesky(correlation + np.diag(imperfect)))
     white = whitener @ data
     relative = scale[:, None] / image.noise_at(pixels)
     position, amplitude = start.copy(), np.zeros(len(start))
     for iteration in range(_MAX_ITERATIONS if free else 1):
         dx, dy = x - position[:, :1], y - position[:, 1:]
-        profile = gaussian(dx, dy, sigma) * relative
+        profile = gaussian(dx, dy, shapes) * relative
         design = whitener @ profile.T
         if iteration == 0:
             amplitude = np.linalg.lstsq(design, white, rcond=None)[0]
         if free:
-            slope = amplitude[:, None] * profile / sigma**2
-            jacobian = np.concatenate([design, whitener @ np.concatenate([slope * dx, slope * dy]).T], axis=1)
+            xx, xy, yy = shapes[:, 0, 0, None], shapes[:, 0, 1, None], shapes[:, 1, 1, None]
+            slope = amplitude[:, None] * profile * np.stack([xx * dx + xy * dy, xy * dx + yy * dy])
+            jacobian = np.concatenate([design, whitener @ slope.reshape(-1, len(pixels)).T], axis=1)
             grown, *step = np.linalg.lstsq(jacobian, white - design @ amplitude, rcond=None)[0].reshape(3, -1)
             amplitude += grown
             moved = position + np.clip(np.transpose(step), -_MAX_STEP, _MAX_STEP)
@@ -206,19 +217,26 @@ def _fit_group(
     final = image.noise_at(image.nearest(position))
     error = np.where(np.isfinite(final), final, scale)
     if len(start) > 1:
-        error *= _blend_inflation(np.linalg.pinv(jacobian if free else design)[: len(start)] @ whitener, _correlation(x, y, sigma))
+        error *= _blend_inflation(np.linalg.pinv(jacobian if free else design)[: len(start)] @ whitener, correlation)
     return position, amplitude * scale, error
 
 
-def _correlation(x: NDArray[np.float64], y: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
-    return gaussian(x[:, None] - x, y[:, None] - y, sigma)
+def _correlation(x: NDArray[np.float64], y: NDArray[np.float64], shape: NDArray[np.float64]) -> NDArray[np.float64]:
+    return gaussian(x[:, None] - x, y[:, None] - y, shape)
 
 
-@lru_cache(maxsize=16)
-def _correlation_modes(reach: int, sigma: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Eigenvalues and eigenvectors of the correlation in a whole patch: all that sources on their own need, once."""
+def _rounded(shape: NDArray[np.float64]) -> tuple[float, float, float]:
+    """xx, xy, yy to 1 or 2 % of their size: weights that are off by so little cost no accuracy, and are found again."""
+    step = 0.02 * 2.0 ** math.floor(math.log2(np.trace(shape) / 2))
+    xx, xy, yy = (round(float(value) / step) * step for value in (shape[0, 0], shape[0, 1], shape[1, 1]))
+    return xx, xy, yy
+
+
+@lru_cache(maxsize=256)
+def _correlation_modes(reach: int, xx: float, xy: float, yy: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Eigenvalues and eigenvectors of the correlation in a whole patch: all that sources on their own need, once for many."""
     y, x = np.mgrid[: 2 * reach + 1, : 2 * reach + 1].reshape(2, -1).astype(float)
-    values, modes = np.linalg.eigh(_correlation(x, y, sigma))
+    values, modes = np.linalg.eigh(_correlation(x, y, np.array([[xx, xy], [xy, yy]])))
     return values, modes
 
 

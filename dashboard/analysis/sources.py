@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dashboard.analysis.match import match_catalog, separation, unit_vectors
 from dashboard.analysis.peaks import SIDE_FRACTION, local_maxima, unexplained
 from dashboard.analysis.photometry import BLENDED, NoiseMap, Photometry, add_sources, drop_sources, fit_sources, subtract_sources
-from dashboard.analysis.psf import CALIBRATION_SIGNIFICANCE, measured_sigma, nominal_sigma, peak_kept, pixel_arcmin
+from dashboard.analysis.psf import CALIBRATION_SIGNIFICANCE, Psf, local_width, measured_sigma, nominal_sigma, peak_kept, pixel_arcmin
 from dashboard.analysis.sky_width import SkyWidth, exposure_fraction, sky_width
 from dashboard.products.catalog import CatalogSource, MeasuredSource, SourceCatalog, SourceTable
 from dashboard.products.mosaic import Mosaic
@@ -27,6 +27,7 @@ LIMIT_SIGMA = 3.0
 # Where the coded mask's pattern repeats: 53 elements of 11.2 mm seen from 3.2 m, drawn wide.
 GHOST_RING = (10.4, 11.2)
 _ROUNDS = 4
+_NODES = 17
 _SIDE_STRUCTURE = 4.5
 _TARGET_IS_LISTED = 1.0
 _INSEPARABLE = 0.5
@@ -45,8 +46,7 @@ class _Sky:
     scale: NDArray[np.float32]
     fraction: NDArray[np.float32]
     threshold: float
-    psf_sigma: float
-    kept: float = 1.0
+    psf: Psf
 
     def at(self, values: NDArray[Any], positions: NDArray[np.float64]) -> NDArray[np.float64]:
         return values.ravel()[self.image.nearest(positions)].astype(float)
@@ -65,18 +65,29 @@ class _Sky:
         places[inside] = np.where(self.at(self.fraction, places[inside])[:, None] > 0, places[inside], np.nan)
         return places
 
+    def kept(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        return peak_kept(self.mosaic, local_width(self.psf.shape(positions)))
+
     def scaled(self, found: Photometry) -> NDArray[np.float64]:
         return found.significance / self.at(self.width.local, found.positions)
 
-    def candidates(self, image: NoiseMap) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """Maxima (y, x) that a source at the threshold may have, and their scaled significance.
+    def candidates(self, image: NoiseMap) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Maxima (x, y) that a source at the threshold may have, and their scaled significance, highest first.
 
         Between four pixels the highest of them shows exp(-1 / 4 sigma^2) of the peak; noise may take a little more.
         """
-        floor = 0.95 * self.threshold * math.exp(-0.25 / self.psf_sigma**2)
+        ny, nx = self.mosaic.shape
+        everywhere = np.stack(np.meshgrid(np.linspace(0, nx - 1, _NODES), np.linspace(0, ny - 1, _NODES)), axis=-1).reshape(-1, 2)
         scaled = image.significance * self.scale
-        pixels = local_maxima(scaled, floor)
-        return pixels, scaled[pixels[:, 0], pixels[:, 1]]
+        pixels = local_maxima(scaled, 0.95 * self.threshold * float(np.nanmin(self.between_pixels(everywhere), initial=1)))
+        height, positions = scaled[pixels[:, 0], pixels[:, 1]].astype(float), pixels[:, ::-1].astype(float)
+        possible = height >= 0.95 * self.threshold * self.between_pixels(positions)
+        return positions[possible], height[possible]
+
+    def between_pixels(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n,) part of the peak that a source shows halfway between four pixels; NaN where the sky ends."""
+        shape = self.psf.shape(positions)
+        return np.asarray(np.exp((np.trace(shape, axis1=1, axis2=2) + 2 * np.abs(shape[:, 0, 1])) / -8))
 
     def detect(self, image: NoiseMap, known: Photometry) -> tuple[Photometry, NoiseMap]:
         """Sources whose fitted peak reaches the threshold, and the map without them.
@@ -85,18 +96,18 @@ class _Sky:
         already taken out of the image, whose remains are no sources.
         """
         found, residual = known.select(np.zeros(len(known.flux), dtype=bool)), image
-        radius = _SIDE_STRUCTURE * self.psf_sigma
+        radius = _SIDE_STRUCTURE * self.psf.sigma
         for attempt in range(_ROUNDS):
-            pixels, height = self.candidates(residual)
-            bright = np.concatenate([known.positions, found.positions])
-            alone = unexplained(pixels, height, bright, np.concatenate([self.scaled(known), self.scaled(found)]), radius)
+            positions, height = self.candidates(residual)
+            places, bright = self.psf.places(positions), self.psf.places(np.concatenate([known.positions, found.positions]))
+            alone = unexplained(places, height, bright, np.concatenate([self.scaled(known), self.scaled(found)]), radius)
             # What a subtraction leaves beside a hidden source comes from fitting one where there are two: strongest first.
-            alone &= unexplained(pixels, height, pixels[:, ::-1].astype(float), height, radius, fraction=1.0 if attempt else SIDE_FRACTION)
-            trial = add_sources(image, found, pixels[alone][:, ::-1].astype(float), self.psf_sigma)
-            trial = drop_sources(image, trial, ~(self.scaled(trial) >= self.threshold), self.psf_sigma)
+            alone &= unexplained(places, height, places, height, radius, fraction=1.0 if attempt else SIDE_FRACTION)
+            trial = add_sources(image, found, positions[alone], self.psf)
+            trial = drop_sources(image, trial, ~(self.scaled(trial) >= self.threshold), self.psf)
             if len(trial.flux) <= len(found.flux):
                 break
-            found, residual = trial, subtract_sources(image, trial, self.psf_sigma)
+            found, residual = trial, subtract_sources(image, trial, self.psf)
         return found, residual
 
 
@@ -124,7 +135,7 @@ def find_sources(
     threshold
         In scaled sigma.
     psf_sigma
-        Width of the PSF in pixels; else from sources above 50 sigma, else the instrument's.
+        Width of the PSF in pixels at the reference point; else from sources above 50 sigma, else the instrument's.
     include_new
         Keep detections that no catalogue source explains. They need more than 5 % of the maximum exposure.
     """
@@ -142,7 +153,7 @@ def find_sources(
         threshold=threshold,
         sky_width=sky.width.overall,
         negative_peaks=int((sky.at(sky.fraction, holes.positions) > NEW_EXPOSURE).sum()),
-        psf_sigma=sky.psf_sigma,
+        psf_sigma=sky.psf.sigma / pixel_arcmin(mosaic),
         notes=(*_notes(sky, detected, target), *notes),
     )
 
@@ -150,16 +161,15 @@ def find_sources(
 def _prepare(mosaic: Mosaic, threshold: float, psf_sigma: float | None) -> _Sky:
     with np.errstate(invalid="ignore"):
         noise = None if mosaic.significance_only or mosaic.variance is None else np.sqrt(mosaic.variance)
-    width, start, fraction = sky_width(mosaic), nominal_sigma(mosaic), exposure_fraction(mosaic)
+    width, fraction = sky_width(mosaic), exposure_fraction(mosaic)
     scale: NDArray[np.float32] = np.reciprocal(width.local)
     scale[fraction <= KNOWN_EXPOSURE] = np.nan
-    sky = _Sky(mosaic, NoiseMap(mosaic.significance, noise), width, scale, fraction, threshold, psf_sigma or start)
-    if psf_sigma is None:
-        pixels, height = sky.candidates(sky.image)
-        image = mosaic.significance if mosaic.flux is None else mosaic.flux
-        measured = measured_sigma(image, pixels[:, ::-1].astype(float), height.astype(float), start)
-        sky = replace(sky, psf_sigma=measured if math.isfinite(measured) else start)
-    return replace(sky, kept=peak_kept(mosaic, sky.psf_sigma))
+    psf = Psf(nominal_sigma(mosaic) if psf_sigma is None else psf_sigma * pixel_arcmin(mosaic), mosaic.wcs)
+    sky = _Sky(mosaic, NoiseMap(mosaic.significance, noise), width, scale, fraction, threshold, psf)
+    if psf_sigma is not None:
+        return sky
+    measured = measured_sigma(mosaic.significance if mosaic.flux is None else mosaic.flux, *sky.candidates(sky.image), psf)
+    return replace(sky, psf=replace(psf, sigma=measured)) if math.isfinite(measured) else sky
 
 
 def _unlisted(target: CatalogSource | None, catalog: SourceCatalog) -> tuple[CatalogSource, ...]:
@@ -169,12 +179,12 @@ def _unlisted(target: CatalogSource | None, catalog: SourceCatalog) -> tuple[Cat
     return () if (separation(place, unit_vectors(catalog.positions)) < _TARGET_IS_LISTED).any() else (target,)
 
 
-def _source(sky: _Sky, fit: Photometry, index: int, **values: Any) -> MeasuredSource:
-    """One fitted source; `values` are what the fit does not know."""
+def _source(sky: _Sky, fit: Photometry, index: int, kept: float, **values: Any) -> MeasuredSource:
+    """One fitted source; `kept` is the part of its peak left by resampling, `values` are what the fit does not know."""
     one = fit.positions[index : index + 1]
     width = float(sky.at(sky.width.local, one)[0])
     fluxes = sky.image.noise is not None
-    flux, error = (float(fit.flux[index]) / sky.kept, float(fit.error[index]) / sky.kept) if fluxes else (math.nan, math.nan)
+    flux, error = (float(fit.flux[index]) / kept, float(fit.error[index]) / kept) if fluxes else (math.nan, math.nan)
     exposure = sky.mosaic.exposure
     return MeasuredSource(
         flux=flux,
@@ -191,9 +201,9 @@ def _source(sky: _Sky, fit: Photometry, index: int, **values: Any) -> MeasuredSo
 def _name(sky: _Sky, found: Photometry, entries: SourceCatalog, include_new: bool) -> tuple[list[MeasuredSource], set[int]]:
     """Detections by their catalogue names, in the order of the fits, and the entries that are taken."""
     ra, dec = (np.atleast_1d(v) for v in sky.mosaic.wcs.pixel_to_world_values(*found.positions.T))
-    statistical = RADIUS_90 * sky.psf_sigma * pixel_arcmin(sky.mosaic) / sky.scaled(found)
+    statistical = RADIUS_90 * sky.psf.sigma / sky.scaled(found)
     radius = np.hypot(statistical, POSITION_FLOOR)
-    exposed = sky.at(sky.fraction, found.positions) > NEW_EXPOSURE
+    exposed, kept = sky.at(sky.fraction, found.positions) > NEW_EXPOSURE, sky.kept(found.positions)
     sources: list[MeasuredSource] = []
     taken: set[int] = set()
     new = 0
@@ -209,6 +219,7 @@ def _name(sky: _Sky, found: Photometry, entries: SourceCatalog, include_new: boo
                 sky,
                 found,
                 index,
+                kept=float(kept[index]),
                 name=f"NEW_{new:02d}" if match.kind == "new" else entries.sources[match.index].name,
                 kind=match.kind,
                 ra=float(ra[index]) % 360,
@@ -224,18 +235,22 @@ def _name(sky: _Sky, found: Photometry, entries: SourceCatalog, include_new: boo
 def _force(sky: _Sky, entries: list[CatalogSource], found: Photometry) -> tuple[list[MeasuredSource], list[str]]:
     """PSF photometry at catalogue positions, each together with the detected sources whose PSF reaches it."""
     sources, notes = [], []
+    found_places = sky.psf.places(found.positions)
     for entry, place in zip(entries, sky.places(entries), strict=True):
         if not np.isfinite(place).all():
             continue
-        apart = np.hypot(*(found.positions - place).T)
-        beside = found.positions[(apart > _INSEPARABLE * sky.psf_sigma) & (apart < BLENDED * sky.psf_sigma)]
-        fit = fit_sources(sky.image, np.concatenate([place[None], beside]), sky.psf_sigma, free=False)
+        apart = np.linalg.norm(found_places - sky.psf.places(place[None]), axis=1)
+        beside = found.positions[(apart > _INSEPARABLE * sky.psf.sigma) & (apart < BLENDED * sky.psf.sigma)]
+        fit = fit_sources(sky.image, np.concatenate([place[None], beside]), sky.psf, free=False)
         if not math.isfinite(fit.flux[0]):
             notes.append(f"{entry.name} stands on the border of the map: too few pixels to measure it.")
             continue
-        if (apart < _INSEPARABLE * sky.psf_sigma).any():
+        if (apart < _INSEPARABLE * sky.psf.sigma).any():
             notes.append(f"{entry.name} cannot be told from the source detected at its position: its flux is that of both.")
-        sources.append(_source(sky, fit, 0, name=entry.name, kind="forced", ra=entry.ra, dec=entry.dec, position_error=entry.err_rad * 60))
+        kept = float(sky.kept(place[None])[0])
+        sources.append(
+            _source(sky, fit, 0, kept, name=entry.name, kind="forced", ra=entry.ra, dec=entry.dec, position_error=entry.err_rad * 60)
+        )
     return sorted(sources, key=lambda source: -source.significance), notes
 
 

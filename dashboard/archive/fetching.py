@@ -10,8 +10,16 @@ from typing import Any
 import httpx
 
 from dashboard.errors import ArchiveUnavailable
+from dashboard.settings import Host
 
 CONNECT_SECONDS = 10.0
+SERVICE_SECONDS = 50.0
+SIMULATED_SECONDS = 20.0
+
+
+def patience(host: Host) -> float:
+    """Seconds within which a service of this host has to answer; the simulated one is on this machine."""
+    return SIMULATED_SECONDS if host.simulated else SERVICE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,7 @@ class WebService:
     client
         Connections to use; None opens one for each call.
     seconds
-        Deadline of reading one answer.
+        Deadline of the answer, all tries together; reaching the host has `CONNECT_SECONDS` of its own.
     pauses
         Seconds to wait before each further try; their number is the number of retries.
     """
@@ -35,13 +43,13 @@ class WebService:
     name: str
     url: str
     client: httpx.Client | None = None
-    seconds: float = 60.0
+    seconds: float = SERVICE_SECONDS
     pauses: tuple[float, ...] = (0.5, 2.0)
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> httpx.Response:
         """The answer with status 200, or 400 when the service refuses the question.
 
-        Lost connections, missed deadlines and 5xx are tried again.
+        Lost or refused connections and 5xx are tried again while there is time; a missed deadline is not.
 
         Raises
         ------
@@ -50,13 +58,18 @@ class WebService:
         """
         if not self.url:
             raise ArchiveUnavailable(f"{self.name} has no address: start the observatory, or choose another host_type.")
-        problem = ""
+        problem, started = "", time.monotonic()
         for pause in (0.0, *self.pauses):
+            left = self.seconds - (time.monotonic() - started) - pause
+            if left <= 0:
+                break
             time.sleep(pause)
             try:
-                response = self._send(self.url + path, params)
-            except httpx.TimeoutException:
-                problem = f"did not answer within {self.seconds:g} s"
+                response = self._send(self.url + path, params, left)
+            except httpx.TimeoutException as error:
+                limit = min(CONNECT_SECONDS, left) if isinstance(error, httpx.ConnectTimeout) else self.seconds
+                problem = f"did not answer within {limit:.3g} s"
+                break
             except (httpx.TransportError, httpx.TooManyRedirects, httpx.DecodingError, httpx.InvalidURL):
                 problem = "cannot be reached"
             else:
@@ -91,8 +104,8 @@ class WebService:
         """The error for an answer that cannot be used."""
         return ArchiveUnavailable(f"{self.name} ({self.url}) sent an answer that {what}: try again later.")
 
-    def _send(self, url: str, params: Mapping[str, str] | None) -> httpx.Response:
-        timeout = httpx.Timeout(self.seconds, connect=min(CONNECT_SECONDS, self.seconds))
+    def _send(self, url: str, params: Mapping[str, str] | None, seconds: float) -> httpx.Response:
+        timeout = httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
         if self.client is not None:
             return self.client.get(url, params=params, timeout=timeout)
         return httpx.get(url, params=params, timeout=timeout, follow_redirects=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import httpx
 from astropy.coordinates import angular_separation
 
-from dashboard.archive.fetching import WebService
+from dashboard.archive.fetching import WebService, patience
 from dashboard.archive.reference_catalog import close_names
 from dashboard.archive.simbad import simbad_position
 from dashboard.errors import ArchiveError, ArchiveUnavailable, RequestError, UnknownSource
@@ -17,6 +17,7 @@ from dashboard.request.request import Request
 from dashboard.settings import Host
 
 DISAGREEMENT_ARCMIN = 1.0
+RESOLVER_SECONDS = 30.0  # Simbad's own deadline comes on top
 
 Position = tuple[float, float]
 
@@ -117,7 +118,7 @@ def dispatcher_position(name: str, host: Host, client: httpx.Client | None = Non
     ArchiveUnavailable
         It does not answer, or with something else.
     """
-    service = WebService(f"The name resolver of {host.name}", host.dispatcher_url, client, seconds=min(host.request_seconds, 30.0))
+    service = WebService(f"The name resolver of {host.name}", host.dispatcher_url, client, seconds=min(patience(host), RESOLVER_SECONDS))
     answer = service.get_json("/resolve_name", {"name": name})
     if not isinstance(answer, dict):
         raise service.malformed("is no position")

@@ -8,6 +8,7 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.archive.fetching import patience
 from dashboard.archive.pointings import Pointings, revolution
 from dashboard.archive.resolver import Target
 from dashboard.archive.timesystem import Timesystem
@@ -41,8 +42,10 @@ def find_pointings(request: Request, target: Target, host: Host, client: httpx.C
         When nothing is found, or windows of scw_list are not in the archive.
     ArchiveUnavailable
         When the timesystem does not answer.
+    RequestError
+        When T2 is before the revolution T1 names, or the other way round.
     """
-    timesystem = Timesystem(host.timesystem_url, client)
+    timesystem = Timesystem(host.timesystem_url, client, patience(host))
     if request.scw_ids:
         pointings = _listed(request, timesystem)
     else:
@@ -111,7 +114,4 @@ def _shortened(words: Iterable[str], most: int = 5) -> str:
 
 
 def _described(spans: tuple[TimeSpan, ...]) -> str:
-    def name(point: TimePoint) -> str:
-        return str(point.value) if point.kind == "utc" else f"{point.kind} {point.value}"
-
-    return "in " + _shortened([f"{name(span.start)} to {name(span.stop)}" for span in spans])
+    return "in " + _shortened([f"{span.start} to {span.stop}" for span in spans])

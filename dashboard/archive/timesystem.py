@@ -12,9 +12,9 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.archive.fetching import WebService
+from dashboard.archive.fetching import SERVICE_SECONDS, WebService
 from dashboard.archive.pointings import Pointings
-from dashboard.errors import ArchiveError, ArchiveUnavailable
+from dashboard.errors import ArchiveError, ArchiveUnavailable, RequestError
 from dashboard.request.times import FIRST_NUMBER_READ_AS_MJD, TimePoint, TimeSpan
 
 MIN_GOOD_SECONDS = 500
@@ -36,10 +36,12 @@ class Timesystem:
         Address up to and with `/api/v1.0`.
     client
         Connections to use; None opens one for each call.
+    seconds
+        Deadline of one answer.
     """
 
-    def __init__(self, url: str, client: httpx.Client | None = None) -> None:
-        self._service = WebService("The timesystem", url.rstrip("/"), client)
+    def __init__(self, url: str, client: httpx.Client | None = None, seconds: float = SERVICE_SECONDS) -> None:
+        self._service = WebService("The timesystem", url.rstrip("/"), client, seconds)
 
     def healthy(self) -> bool:
         """Whether it answers its health check."""
@@ -66,11 +68,21 @@ class Timesystem:
         return start, stop
 
     def edges(self, span: TimeSpan) -> tuple[str, str]:
-        """Start and stop as UTC, a revolution replaced by its beginning (start) or end (stop)."""
+        """Start and stop as UTC, a revolution replaced by its beginning (start) or end (stop).
+
+        Raises
+        ------
+        RequestError
+            When it ends before, or where, it starts.
+        """
         moments = []
         for side, point in enumerate((span.start, span.stop)):
             ijd = point if point.kind != "rev" else TimePoint("ijd", self.convert_revolution(int(point.value))[side])
             moments.append(ijd.isot)
+        if moments[1] <= moments[0]:
+            raise RequestError(
+                f"T2 ({span.stop}, {moments[1]}) is not after T1 ({span.start}, {moments[0]}): swap them or correct one.", "T2"
+            )
         return moments[0], moments[1]
 
     def scwlist(
@@ -98,6 +110,8 @@ class Timesystem:
         ------
         ArchiveError
             When the timesystem refuses the query; ArchiveUnavailable when it does not answer usefully.
+        RequestError
+            When a span ends before it starts, which with a revolution beside a date only the archive can tell.
         """
         query = {"ra": f"{ra:.4f}", "dec": f"{dec:.4f}", "radius": f"{radius:.4f}", "return_index_version": "yes"}
         if min_good > 0:

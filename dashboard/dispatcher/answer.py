@@ -86,7 +86,7 @@ def decode_products(document: Mapping[str, Any]) -> tuple[DataProduct, ...]:
         return tuple(_product(entry) for entry in document["products"].get("numpy_data_product_list", ()))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         reason = type(error).__name__
-    raise MalformedAnswer(f"A product in the answer of the dispatcher is incomplete ({reason}): ask again.")
+    raise MalformedAnswer(f"A product in the answer of the dispatcher is incomplete ({reason}): retry the batch.")
 
 
 def _product(entry: Mapping[str, Any]) -> DataProduct:
@@ -114,7 +114,7 @@ def decode_answer(document: Mapping[str, Any], batch: Batch, host: Host, *, toke
     monitor, status = document["job_monitor"], document["exit_status"]
     job_id = str(monitor.get("job_id") or "")
     if not products:
-        raise MalformedAnswer(f"Job {job_id} on {host.name} is done, but its answer holds no product: ask again.")
+        raise MalformedAnswer(f"Job {job_id} on {host.name} is done, but its answer holds no product: retry the batch.")
     mosaics = _mosaics(products, batch, host, job_id) if str(batch.parameters.get("product_type", "")).endswith("_image") else ()
     return Answer(
         products=products,

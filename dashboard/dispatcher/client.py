@@ -12,6 +12,7 @@ import logging
 import re
 import secrets
 import string
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -97,14 +98,14 @@ class DispatcherClient(api.DispatcherAPI):
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict) or not isinstance(document.get("query_status"), str):
-            raise MalformedAnswer(f"The answer of {self.host_name} is no dispatcher's answer, or was cut short: ask again.")
+            raise MalformedAnswer(f"The answer of {self.host_name} is no dispatcher's answer, or was cut short: retry the batch.")
         for part in ("products", "exit_status", "job_monitor"):
             if document.get(part) is None:
                 document[part] = {}
             if not isinstance(document[part], dict):
-                raise MalformedAnswer(f"The answer of {self.host_name} has a broken part {part}: ask again.")
+                raise MalformedAnswer(f"The answer of {self.host_name} has a broken part {part}: retry the batch.")
         if not isinstance(document["job_monitor"].get("job_id", ""), str) or type(document["exit_status"].get("status", 0)) is not int:
-            raise MalformedAnswer(f"The answer of {self.host_name} names no job or no exit status: ask again.")
+            raise MalformedAnswer(f"The answer of {self.host_name} names no job or no exit status: retry the batch.")
         return document
 
     def ask(self) -> dict[str, Any]:
@@ -136,12 +137,12 @@ class DispatcherClient(api.DispatcherAPI):
     def _follow(self, document: Mapping[str, Any]) -> None:
         job_id = document["job_monitor"].get("job_id")
         if self.job_id is not None and job_id is not None and job_id != self.job_id:
-            raise MalformedAnswer(f"{self.host_name} answered for another job than {self.job_id}: ask again.")
+            raise MalformedAnswer(f"{self.host_name} answered for another job than {self.job_id}: retry the batch.")
         self.job_id = job_id if self.job_id is None else self.job_id
         try:
             self.query_status = document["query_status"]
         except RuntimeError:
-            raise MalformedAnswer(f"{self.host_name} reports an unknown state of job {self.job_id}: ask again.") from None
+            raise MalformedAnswer(f"{self.host_name} reports an unknown state of job {self.job_id}: retry the batch.") from None
 
     def _refusal(self, error: Exception) -> DispatcherError:
         status, text = 400, ""
@@ -149,7 +150,7 @@ class DispatcherClient(api.DispatcherAPI):
             case api.RequestNotUnderstood():
                 text = _field(error.details_json, "error_message", "error")
             case api.DispatcherNotAvailable():
-                status = 503
+                status = _status_seen(error)
             case api.DispatcherException():
                 body_was_json = error.__cause__ is None
                 status, text = 500, _field(error.response_json, "error_message", "message") if body_was_json else ""
@@ -168,15 +169,21 @@ class DispatcherClient(api.DispatcherAPI):
     def _transport_failure(self, error: Exception) -> DispatcherError:
         stalled = any(isinstance(cause, urllib3.exceptions.ReadTimeoutError) for cause in error.args)
         if isinstance(error, requests.Timeout) or stalled:
-            return HostTimeout(f"{self.host_name} did not answer within {self.timeout:g} s; the request is repeated.")
+            return HostTimeout(f"{self.host_name} did not answer within {self.timeout:g} s: retry the batch.")
         if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
-            return MalformedAnswer(f"The answer of {self.host_name} broke off: ask again.")
+            return MalformedAnswer(f"The answer of {self.host_name} broke off: retry the batch.")
         if isinstance(error, requests.RequestException) and not isinstance(error, requests.exceptions.InvalidJSONError):
-            return HostUnreachable(f"{self.host_name} cannot be reached: check the network, or wait until the host is up again.")
-        return MalformedAnswer(f"The answer of {self.host_name} cannot be read ({type(error).__name__}): ask again.")
+            return HostUnreachable(f"{self.host_name} cannot be reached: check the network, then retry the batch.")
+        return MalformedAnswer(f"The answer of {self.host_name} cannot be read ({type(error).__name__}): retry the batch.")
 
     def __repr__(self) -> str:
         return f"DispatcherClient({self.host_name}, job {redact(str(self.job_id), self.token)})"
+
+
+def _status_seen(error: Exception) -> int:
+    """The HTTP status that oda-api left out of its exception: the frame that raised it still holds the response."""
+    held = (frame.f_locals.get("response") for frame, _ in traceback.walk_tb(error.__traceback__))
+    return next((response.status_code for response in held if isinstance(response, requests.Response)), 503)
 
 
 def _http_address(host: Host) -> str:

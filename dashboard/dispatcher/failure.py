@@ -61,7 +61,7 @@ def refusal(status: int, text: str, host: str, *, token: str = "") -> Dispatcher
     said = plain(text, token)
     tail = f": {said}" if said else f" (HTTP {status}) without a reason."
     if status == 400 and NO_RECORD in said:
-        return JobExpired(f"{host} has no record of the job any more; it has to be submitted again.")
+        return JobExpired(f"{host} has no record of the job any more: retry the batch.")
     if status == 400 and token and _BAD_TOKEN.search(said):
         return NotAuthorized(f"{host} cannot read the token: copy it again as a whole, or go on without one.")
     if status in (301, 302):
@@ -73,7 +73,7 @@ def refusal(status: int, text: str, host: str, *, token: str = "") -> Dispatcher
     if status == 404:
         return HostUnreachable(f"No dispatcher answers at the address of {host} (HTTP 404): check the address in the settings.")
     if status in (408, 425, 429) or status >= 500:
-        return HostFailing(f"{host} fails at the moment (HTTP {status}){f': {said}' if said else '; the request is repeated later.'}")
+        return HostFailing(f"{host} fails at the moment (HTTP {status}){f': {said}' if said else ': retry the batch later.'}")
     return RequestRefused(f"{host} refuses the request{tail}")
 
 
@@ -95,8 +95,8 @@ def verdict(document: Mapping[str, Any], host: str, *, job_id: str = "", node: s
     parts = [plain(status.get(key), token) for key in ("message", "error_message", "debug_message")]
     said = "; ".join(dict.fromkeys(part for part in parts if part))
     if LOCK_ERROR in said:
-        return HostFailing(f"{host} could not lock the folder of job {job_id}; the job is submitted again.")
+        return HostFailing(f"{host} could not lock the folder of job {job_id}: retry the batch.")
     if NO_RECORD in said:
-        return JobExpired(f"{host} has no record of job {job_id} any more; it has to be submitted again.")
+        return JobExpired(f"{host} has no record of job {job_id} any more: retry the batch.")
     where = f" after the step {plain(node)}" if node else ""
     return JobFailed(f"Job {job_id} failed on {host}{where}: {said or 'the backend gave no reason'}.")

@@ -182,5 +182,5 @@ def obtain(
         if client.is_failed:
             raise verdict(document, host.name, job_id=state.job_id, node=state.node, token=token)
         if overdue:
-            raise JobStuck(f"Job {state.job_id} on {host.name} has no end after {host.job_seconds:g} s; it is submitted again.")
+            raise JobStuck(f"Job {state.job_id} on {host.name} has no end after {host.job_seconds:g} s: retry the batch.")
         wait(host.poll_seconds)

@@ -294,7 +294,7 @@ def decode(text: str | memoryview) -> Array | Records:
     try:
         payload = decode_base64(text)
     except ValueError as error:
-        raise MalformedAnswer("An array in the answer of the dispatcher is not base64: ask again.") from error
+        raise MalformedAnswer("An array in the answer of the dispatcher is not base64: retry the batch.") from error
     try:
         found = _Reader(payload).read()
         if not isinstance(found, _Array | _Buffer):
@@ -303,7 +303,7 @@ def decode(text: str | memoryview) -> Array | Records:
         ragged = dict(found.ragged()) if isinstance(found, _Array) else {}
     except _GARBLED as error:
         raise MalformedAnswer(
-            f"An array in the answer of the dispatcher is garbled or cut short ({type(error).__name__}): ask again."
+            f"An array in the answer of the dispatcher is garbled or cut short ({type(error).__name__}): retry the batch."
         ) from None
     if sum(cell.nbytes for cells in ragged.values() for cell in cells) > len(payload):
         raise _unsafe("a column larger than itself")

@@ -49,7 +49,11 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(str(error))
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
 
-    listener = listen(options.host, options.port)
+    try:
+        listener = listen(options.host, options.port)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SystemExit(f"The observatory cannot listen at {options.host}:{options.port} ({reason}): choose another --port.") from None
     url = f"http://{options.host}:{listener.getsockname()[1]}"
     config = uvicorn.Config(application(knobs), log_level="warning", access_log=False, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)

@@ -120,7 +120,11 @@ class Dispatcher:
 
     async def _submit(self, asked: Query, request: Request) -> Response:
         if asked.malformed_scw or not asked.scw_list:
-            wrong = f"the following scws have a wrong format {asked.malformed_scw}" if asked.scw_list else "no science windows were given"
+            wrong = (
+                f"the following scws have a wrong format {asked.malformed_scw}"
+                if asked.scw_list
+                else f"no science windows within {asked.values['radius']:g} deg between {asked.values['T1']} and {asked.values['T2']}"
+            )
             return JSONResponse(answers.failing(asked, f'DDAException("{wrong}")'))
         job = self.jobs.submit(asked)
         match job.failure:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.observatory import isgri, noise, sky
+from dashboard.observatory.calibration import OSA11
 from dashboard.observatory.isgri import LIVE, PIXEL, PSF_SIGMA
 from dashboard.observatory.pointings import History, history
 
@@ -69,12 +70,12 @@ class Field:
         """Numbers of the sources that any science window sees."""
         return np.flatnonzero(np.any(self.coding(sky.DIRECTIONS) > 0.0, axis=0))
 
-    def source_means(self, e1: float, e2: float) -> tuple[Array, Array]:
+    def source_means(self, e1: float, e2: float, osa_version: str = OSA11) -> tuple[Array, Array]:
         """Mean rate and its variance at the sources of the field, with the mosaic's weights: two of (m,)."""
         coding = self.coding(sky.DIRECTIONS[self.sources])
-        weights = coding**2 * self.effective[:, None] / isgri.variance_density(e1, e2)
+        weights = coding**2 * self.effective[:, None] / isgri.variance_density(e1, e2, osa_version)
         total = weights.sum(axis=0)
-        return (weights * sky.rates(self.sources, e1, e2, self.middle)).sum(axis=0) / total, 1.0 / total
+        return (weights * sky.rates(self.sources, e1, e2, self.middle, osa_version)).sum(axis=0) / total, 1.0 / total
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +176,7 @@ class Image:
             return np.where(self.variance > 0, self.intensity / np.sqrt(self.variance), 0).astype(np.float32)
 
 
-def mosaic(swids: list[str], e1: float, e2: float, *, seed: int, coding_noise: float) -> Image:
+def mosaic(swids: list[str], e1: float, e2: float, *, seed: int, coding_noise: float, osa_version: str = OSA11) -> Image:
     """The mosaic of science windows in a band.
 
     Parameters
@@ -188,6 +189,8 @@ def mosaic(swids: list[str], e1: float, e2: float, *, seed: int, coding_noise: f
         Of all noise.
     coding_noise
         Fraction of the brightest source's mean flux.
+    osa_version
+        In whose unit the rates are.
 
     Raises
     ------
@@ -196,12 +199,12 @@ def mosaic(swids: list[str], e1: float, e2: float, *, seed: int, coding_noise: f
     """
     field = Field.of(swids)
     grid = Grid.of(field)
-    weight, exposure, normals = _accumulate(field, grid, e1, e2, seed)
+    weight, exposure, normals = _accumulate(field, grid, isgri.variance_density(e1, e2, osa_version), (e1, e2), seed)
     seen = weight > 0
     deviation = np.zeros_like(weight)
     np.divide(1, np.sqrt(weight), out=deviation, where=seen)
     noise_map = noise.correlate(normals * deviation) * deviation
-    fluxes, _ = field.source_means(e1, e2)
+    fluxes, _ = field.source_means(e1, e2, osa_version)
     if coding_noise > 0 and len(fluxes):
         level = np.float32(coding_noise * fluxes.max())
         noise_map[seen] += level * noise.coding_field(grid.directions(*np.nonzero(seen)).astype(np.float32), e1, e2, seed)
@@ -212,12 +215,11 @@ def mosaic(swids: list[str], e1: float, e2: float, *, seed: int, coding_noise: f
     return Image(field, grid, intensity, deviation**2, exposure, noise_map)
 
 
-def _accumulate(field: Field, grid: Grid, e1: float, e2: float, seed: int) -> tuple[Map, Map, Map]:
+def _accumulate(field: Field, grid: Grid, density: float, band: tuple[float, float], seed: int) -> tuple[Map, Map, Map]:
     """Sums over science windows: weights, exposures, sqrt(weight) times normals.
 
     In the tangent plane the components of a direction along a spacecraft axis are, up to a common factor, a column plus a row.
     """
-    density = isgri.variance_density(e1, e2)
     weight, exposure, normals = (np.zeros(grid.shape, np.float32) for _ in range(3))
     east, north = (t.astype(np.float32) for t in grid.tangents())
     outlines = _outline(field.axes)
@@ -236,7 +238,7 @@ def _accumulate(field: Field, grid: Grid, e1: float, e2: float, seed: int) -> tu
         weight[window] += root * root
         exposure[window] += coding * np.float32(seconds)
         px, py = (int(np.rint(p[0])) for p in grid.project(axes[:1]))
-        lattice = noise.white(swid, e1, e2, seed)
+        lattice = noise.white(swid, *band, seed)
         rows = (np.arange(y0, y1) - grid.half_y - py) % noise.LATTICE
         columns = (np.arange(x0, x1) - grid.half_x - px) % noise.LATTICE
         normals[window] += root * lattice[rows[:, None], columns]

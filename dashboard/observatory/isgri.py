@@ -7,10 +7,13 @@ Fluxes are corrected for coding, so their error grows as 1/v.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dashboard.observatory.calibration import OSA11, factor
 
 Array = NDArray[np.float64]
 Image = NDArray[Any]
@@ -34,13 +37,15 @@ def coding(ratio_y: Image, ratio_z: Image) -> Image:
     return _side(ratio_y) * _side(ratio_z)
 
 
-def variance_density(e1: float, e2: float) -> float:
+@lru_cache(maxsize=256)
+def variance_density(e1: float, e2: float, osa_version: str = OSA11) -> float:
     """Variance of the rate times effective seconds, (cts/s)^2 s, in a band (keV).
 
-    The integral of 25.4 (E/29)^-1.8, which reproduces published 1 sigma limits of 18 ks (ATel 8458) in OSA11's unit. The counts
-    of the source itself are left out.
+    The integral of 25.4 (E/29)^-1.8, which reproduces published 1 sigma limits of 18 ks (ATel 8458) in OSA11's unit, times the
+    square of the unit's factor. The counts of the source itself are left out.
     """
-    return 25.4 * 29.0 / 0.8 * ((e1 / 29.0) ** -0.8 - (e2 / 29.0) ** -0.8)
+    energy = np.geomspace(e1, e2, 2049)
+    return float(np.trapezoid(25.4 * (energy / 29.0) ** -1.8 * factor(energy, osa_version) ** 2, energy))
 
 
 def unit_vectors(ra: Array | float, dec: Array | float) -> Array:

@@ -63,7 +63,7 @@ class Knobs:
             For an unknown knob or a value of the wrong kind, in a sentence.
         """
         kinds = get_type_hints(Knobs)
-        checked = {}
+        checked: dict[str, Any] = {}
         for name, value in changes.items():
             if name not in kinds:
                 raise ValueError(f"There is no knob {name!r}: choose from {', '.join(kinds)}.")
@@ -74,6 +74,8 @@ class Knobs:
                 checked[name] = kinds[name](value)
             except (TypeError, ValueError):
                 raise ValueError(f"The knob {name} takes a {kinds[name].__name__}, not {value!r}.") from None
+        if checked.get("concurrency", 1) < 1:
+            raise ValueError(f"The knob concurrency is at least 1, not {checked['concurrency']}: nothing would ever run.")
         first = checked.get("fail_first", self.fail_first)
         for kind in (checked.get("failure_kind", self.failure_kind), first.kind):
             if kind not in FAILURES:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.observatory import chance, sky
+from dashboard.observatory.calibration import OSA11
 from dashboard.observatory.image import Image
 from dashboard.observatory.isgri import LIVE, PIXEL, PSF_SIGMA
 from dashboard.observatory.orbit import iso_of_ijd
@@ -143,13 +144,13 @@ _COLUMNS: Final = {
 }
 
 
-def catalogue(image: Image, e1: float, e2: float, threshold: float, seed: int) -> dict[str, Any]:
+def catalogue(image: Image, e1: float, e2: float, threshold: float, seed: int, osa_version: str = OSA11) -> dict[str, Any]:
     """Sources whose significance in this mosaic reaches the threshold, brightest first.
 
     Significance is the true flux over its error plus the noise at the source's pixel; positions are off by sigma_psf over it.
     """
     field, grid = image.field, image.grid
-    fluxes, variances = field.source_means(e1, e2)
+    fluxes, variances = field.source_means(e1, e2, osa_version)
     x, y = grid.project(sky.DIRECTIONS[field.sources])
     column, row = np.rint(x).astype(int) + grid.half_x, np.rint(y).astype(int) + grid.half_y
     noise = image.noise[np.clip(row, 0, grid.shape[0] - 1), np.clip(column, 0, grid.shape[1] - 1)]

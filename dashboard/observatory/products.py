@@ -114,10 +114,10 @@ _FIT_FILES: Final = tuple(Parameter(name, "", "str", _OBJECT) for name in ("arf_
 
 def isgri_image(parameters: Mapping[str, Any], seed: int, coding_noise: float) -> Built:
     """Mosaic and catalogue of an ISGRI query."""
-    e1, e2 = parameters["E1_keV"], parameters["E2_keV"]
-    made = image.mosaic([scw[:12] for scw in parameters["scw_list"]], e1, e2, seed=seed, coding_noise=coding_noise)
+    e1, e2, osa = parameters["E1_keV"], parameters["E2_keV"], parameters["osa_version"]
+    made = image.mosaic([scw[:12] for scw in parameters["scw_list"]], e1, e2, seed=seed, coding_noise=coding_noise, osa_version=osa)
     units = mosaic_product.mosaic_units(made, e1, e2, seed)
-    return Built([mosaic_product.data_product(units)], mosaic_product.catalogue(made, e1, e2, parameters["detection_threshold"], seed))
+    return Built([mosaic_product.data_product(units)], mosaic_product.catalogue(made, e1, e2, parameters["detection_threshold"], seed, osa))
 
 
 INSTRUMENTS: Final[Mapping[str, Instrument]] = {

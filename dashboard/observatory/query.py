@@ -10,11 +10,12 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
 
 import jwt
 
-from dashboard.observatory import products
+from dashboard.observatory import choice, products
 from dashboard.observatory.products import INSTRUMENTS, Instrument, Parameter
 
 SECRET: Final = "secretkey_test"
@@ -80,10 +81,11 @@ class Query:
         """Whether canned data are asked for."""
         return self.values.get("query_type") == "Dummy"
 
-    @property
+    @cached_property
     def scw_list(self) -> list[str]:
-        """Science windows with version."""
-        return list(self.values["scw_list"])
+        """Science windows with version: those listed, else those of the interval and circle."""
+        v = self.values
+        return list(v["scw_list"]) or choice.chosen(*(v[name] for name in ("T1", "T2", "RA", "DEC", "radius", "max_pointings")))
 
     @property
     def job_id(self) -> str:
@@ -98,7 +100,7 @@ class Query:
 
     def missing_roles(self) -> dict[str, str]:
         """Roles the query needs and the token lacks, each with the reason."""
-        count, pointings = len(self.scw_list), int(self.values["max_pointings"])
+        count, pointings = len(self.values["scw_list"]), int(self.values["max_pointings"])
         asked = f"scw_list) = [ .. {count} items .. ]" if count > 50 else f"max_pointings={pointings}"
         needed = {}
         if max(count, pointings) > 500:
@@ -108,7 +110,7 @@ class Query:
         if self.values["integral_data_rights"] == "all-private":
             reason = 'this role is needed to access private INTEGRAL data requested with integral_data_rights == "all-private"'
             needed["integral-private-qla"] = reason
-        elif any(scw.endswith(".000") for scw in self.scw_list):
+        elif any(scw.endswith(".000") for scw in self.values["scw_list"]):
             needed["integral-public-nrt"] = "this role is needed to access near-real-time data"
         if self.values["osa_version"] not in products.OSA_VERSIONS:
             needed["integral-private-qla"] = "this role is needed to use development versions of OSA"

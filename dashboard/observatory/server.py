@@ -17,6 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboard.observatory import timesystem
+from dashboard.observatory.calibration import OSA11
 from dashboard.observatory.dispatcher import Dispatcher
 from dashboard.observatory.image import Field
 from dashboard.observatory.jobs import Jobs
@@ -40,14 +41,18 @@ class _Gate:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening TCP socket; port 0 takes any free one.
+    """A listening TCP socket; port 0 takes any free one. OSError or OverflowError when it cannot be had.
 
     Its protocol is named: asyncio sets TCP_NODELAY on what it accepts only then, and without it each answer waits 40 ms.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
-    listener.listen(512)
+    try:
+        listener.bind((host, port))
+        listener.listen(512)
+    except (OSError, OverflowError):
+        listener.close()
+        raise
     return listener
 
 
@@ -85,7 +90,8 @@ def application(knobs: Knobs) -> Starlette:
     async def truth(request: Request) -> Response:
         query = request.query_params
         try:
-            found = true_fluxes(re.split(r"[,\s]+", query["scw_list"]), float(query["E1_keV"]), float(query["E2_keV"]), knobs.seed)
+            ids, e1, e2 = re.split(r"[,\s]+", query["scw_list"]), float(query["E1_keV"]), float(query["E2_keV"])
+            found = true_fluxes(ids, e1, e2, knobs.seed, query.get("osa_version", OSA11))
         except KeyError as error:
             return JSONResponse({"error": f"{error.args[0]}: not given, or no science window of the history."}, 400)
         except ValueError:
@@ -107,13 +113,15 @@ def application(knobs: Knobs) -> Starlette:
     return app
 
 
-def true_fluxes(scw_list: list[str], e1: float, e2: float, seed: int) -> list[dict[str, Any]]:
+def true_fluxes(scw_list: list[str], e1: float, e2: float, seed: int, osa_version: str = OSA11) -> list[dict[str, Any]]:
     """What was injected: for each source in the field the mean rate with the mosaic's weights, and its variance.
 
     Parameters
     ----------
     scw_list
         Ids, with or without version.
+    osa_version
+        In whose unit the rates are.
 
     Raises
     ------
@@ -121,7 +129,7 @@ def true_fluxes(scw_list: list[str], e1: float, e2: float, seed: int) -> list[di
         With the first id that is not in the history.
     """
     field = Field.of([scw[:12] for scw in scw_list if scw])
-    fluxes, variances = field.source_means(e1, e2)
+    fluxes, variances = field.source_means(e1, e2, osa_version)
     return [
         {
             **{"name": SOURCES[i].name, "ra": SOURCES[i].ra, "dec": SOURCES[i].dec, "catalogued": SOURCES[i].catalogued},

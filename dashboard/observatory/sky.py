@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.observatory.calibration import OSA11
 from dashboard.observatory.isgri import unit_vectors
 from dashboard.observatory.sources import SOURCES, Source
 
@@ -30,6 +31,7 @@ def resolve(name: str) -> Source | None:
     return _names().get(_key(name))
 
 
-def rates(sources: NDArray[np.intp], e1: float, e2: float, time: Array) -> Array:
+def rates(sources: NDArray[np.intp], e1: float, e2: float, time: Array, osa_version: str = OSA11) -> Array:
     """Rates on axis in cts/s, (n times, m sources), of sources given by number."""
-    return np.stack([SOURCES[i].rate(e1, e2, time) for i in sources], axis=1) if len(sources) else np.zeros((len(time), 0))
+    rows = [SOURCES[i].rate(e1, e2, time, osa_version) for i in sources]
+    return np.stack(rows, axis=1) if rows else np.zeros((len(time), 0))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.observatory import spectra
+from dashboard.observatory.calibration import OSA11
 from dashboard.observatory.spectra import CRAB, Bremsstrahlung, PowerLaw, Pulsar, Spectrum
 from dashboard.observatory.variability import Flares, Form, Outburst, Product, Sum, Wave, Window, constant
 
@@ -46,9 +47,9 @@ class Source:
         """ISGRI_FLAG of the catalogue: 2 for bright sources, 1 for others, 0 when uncatalogued."""
         return 0 if not self.catalogued else 2 if self.mcrab >= 100.0 else 1
 
-    def rate(self, e1: float, e2: float, time: NDArray[np.float64]) -> NDArray[np.float64]:
+    def rate(self, e1: float, e2: float, time: NDArray[np.float64], osa_version: str = OSA11) -> NDArray[np.float64]:
         """ISGRI rate on axis in cts/s, (n,) for times (n,) in IJD."""
-        return spectra.rate(self.spectrum, self.mcrab, e1, e2) * self.factor(time)
+        return spectra.rate(self.spectrum, self.mcrab, e1, e2, osa_version) * self.factor(time)
 
 
 def _flaring(name: str, sigma: float, longest: float = 64.0, *others: Form) -> Form:

@@ -2,8 +2,8 @@
 
 Models give photons cm-2 s-1 keV-1 up to a constant (Band's is absolute: the Crab of the observatory). Rates are those of
 OSA11: the area was fitted to the Crab's OSA11 rates of 2016, 209.8, 76.3 and 52.6 cts/s in 20-40, 40-60 and 60-100 keV.
-They do not drift with time, and `osa_version` does not change them. For the Crab's spectrum one count is 3.97e-11, 5.38e-11 and
-9.40e-11 erg cm-2 in these bands (OSA11; published with the same rates).
+They do not drift with time; those of other versions of OSA follow by the factor of `calibration`. For the Crab's spectrum one
+count is 3.97e-11, 5.38e-11 and 9.40e-11 erg cm-2 in these bands (OSA11; published with the same rates).
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dashboard.observatory.calibration import OSA11, factor
 
 Array = NDArray[np.float64]
 
@@ -86,12 +88,12 @@ def area(energy: Array) -> Array:
 
 
 @lru_cache(maxsize=4096)
-def counts(spectrum: Spectrum, e1: float, e2: float) -> float:
+def counts(spectrum: Spectrum, e1: float, e2: float, osa_version: str = OSA11) -> float:
     """Integral of area times photons over the band (keV): cts/s for an absolute spectrum."""
     energy = np.geomspace(e1, e2, 513)
-    return float(np.trapezoid(area(energy) * spectrum(energy), energy))
+    return float(np.trapezoid(area(energy) * factor(energy, osa_version) * spectrum(energy), energy))
 
 
-def rate(spectrum: Spectrum, mcrab: float, e1: float, e2: float) -> float:
-    """ISGRI rate, cts/s, of a source that has `mcrab` thousandths of the Crab's 20-40 keV rate."""
-    return mcrab / 1000.0 * counts(CRAB, *MCRAB_BAND) * counts(spectrum, e1, e2) / counts(spectrum, *MCRAB_BAND)
+def rate(spectrum: Spectrum, mcrab: float, e1: float, e2: float, osa_version: str = OSA11) -> float:
+    """ISGRI rate, cts/s in the unit of a version of OSA, of a source that has `mcrab` thousandths of the Crab's 20-40 keV rate."""
+    return mcrab / 1000.0 * counts(CRAB, *MCRAB_BAND) * counts(spectrum, e1, e2, osa_version) / counts(spectrum, *MCRAB_BAND)

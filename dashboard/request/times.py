@@ -82,6 +82,9 @@ class TimePoint:
             raise _outside(text, field)
         return point
 
+    def __str__(self) -> str:
+        return str(self.value) if self.kind == "utc" else f"{self.kind} {self.value}"
+
     @property
     def time(self) -> Time:
         """As an astropy time; a revolution has none until the archive converts it."""

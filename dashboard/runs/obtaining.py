@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections.abc import Callable
 from typing import Final
 
 from dashboard.dispatcher.failure import Abandoned
 from dashboard.dispatcher.obtain import JobProgress, obtain
-from dashboard.errors import DashboardError, EmptyProduct, ProductError, RunError
+from dashboard.errors import DashboardError, EmptyProduct, ProductError, RunError, StorageFull
 from dashboard.plan.batch import Batch
 from dashboard.products.catalog_api import catalog_to_api
 from dashboard.products.mosaic_fits import read_mosaic, write_mosaic
+from dashboard.runs.held_token import HeldToken
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.process import host_for
 from dashboard.runs.products import ProductStore, batch_file
@@ -39,14 +39,14 @@ class Obtainer:
     ledger
         Where it is written down.
     token
-        Sent with every query, held in memory only.
+        Sent with every query.
     """
 
-    def __init__(self, settings: Settings, ledger: Ledger, token: str = "") -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, token: HeldToken | None = None) -> None:
         self._settings = settings
         self._ledger = ledger
         self._products = ProductStore(settings.storage_url)
-        self._token = token
+        self._token = token or HeldToken()
 
     def __call__(self, batch_id: str, workflow_id: str) -> None:
         """Obtain a batch; harmless when repeated. Another attempt than the present one is left alone."""
@@ -60,18 +60,27 @@ class Obtainer:
         except DashboardError as error:
             pause = RetryPolicy.of(batch.host).pause(error, tries + 1)
             log.warning("Batch %s, attempt %d: %s", batch_id, attempts, error.sentence)
-            self._ledger.failed(batch_id, error, pause)
+            self._failed(batch_id, error, pause)
         except Exception as error:
             # A defect of ours must not leave the batch in flight for ever.
             log.exception("Batch %s, attempt %d", batch_id, attempts)
             kind = type(error).__name__
-            self._ledger.failed(batch_id, RunError(f"An unexpected error ({kind}) stopped it: report it with the worker's log."), None)
+            self._failed(batch_id, RunError(f"An unexpected error ({kind}) stopped it: report it with the worker's log."), None)
+
+    def _failed(self, batch_id: str, error: DashboardError, pause: float | None) -> None:
+        """Note a failure as soon as the database takes it: a full disk may be the database's own."""
+        while True:
+            try:
+                return self._ledger.failed(batch_id, error, pause)
+            except StorageFull as full:
+                log.warning("Batch %s: %s", batch_id, full.sentence)
+                time.sleep(LOOK_SECONDS)
 
     def _obtain(self, batch: Batch) -> None:
         name = batch_file(batch.batch_id)
         if not self._stored(name):
             host = host_for(self._settings, batch.host)
-            answer = obtain(batch, host, token=self._token, progress=self._note(batch.batch_id), stop=self._cancelled(batch.batch_id))
+            answer = obtain(batch, host, token=self._token(), progress=self._note(batch.batch_id), stop=self._cancelled(batch.batch_id))
             if not answer.mosaics:
                 raise EmptyProduct(f"Job {answer.job_id} on {host.name} came back without a mosaic.")
             # What the file does not hold is written first: once the file is there, the batch counts as done.
@@ -116,8 +125,3 @@ class Obtainer:
             return answer
 
         return cancelled
-
-
-def token_of_environment() -> str:
-    """The token of the single user, "" for anonymous."""
-    return os.environ.get("ODA_TOKEN", "").strip()

@@ -17,6 +17,7 @@ from typing import Final
 
 from dashboard.dispatcher.health import check_host
 from dashboard.errors import HostUnreachable, RequestError, RunError
+from dashboard.runs.held_token import send_line
 from dashboard.runs.lock import locked, try_lock, write_owner
 from dashboard.runs.schema import make_data_folder, open_database
 from dashboard.settings import SIMULATED, Host, Settings
@@ -71,6 +72,21 @@ def ensure_worker(settings: Settings) -> None:
         write_owner(lock, child.pid)
     finally:
         os.close(lock)
+
+
+def hand_token(settings: Settings, token: str) -> None:
+    """Give our worker the token to use from its next query on; "" makes it anonymous.
+
+    Raises
+    ------
+    RunError
+        When the worker is not ours: only its parent can give it a token.
+    """
+    ensure_worker(settings)
+    child = _workers.get(settings.data_dir)
+    if child is None or child not in _children:
+        raise RunError("The worker was started by another program, so its token is that program's: end it, or set ODA_TOKEN there.")
+    send_line(_children[child], token)
 
 
 def ensure_observatory(settings: Settings) -> Host:

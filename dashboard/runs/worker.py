@@ -20,9 +20,10 @@ from typing import NoReturn
 from dashboard.combine.resample import warm
 from dashboard.errors import DashboardError, WorkerRefused
 from dashboard.runs.fold import RunFold
+from dashboard.runs.held_token import HeldToken, receive_lines, token_of_environment
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.lock import try_lock, write_owner
-from dashboard.runs.obtaining import Obtainer, token_of_environment
+from dashboard.runs.obtaining import Obtainer
 from dashboard.runs.process import worker_lock
 from dashboard.runs.products import ProductStore
 from dashboard.runs.schema import open_database
@@ -89,7 +90,7 @@ class Worker:
         self._not_before[run_id] = time.monotonic() + PAUSE_SECONDS
 
 
-def run_worker(settings: Settings, lock: int | None) -> NoReturn:
+def run_worker(settings: Settings, lock: int | None, token: HeldToken) -> NoReturn:
     """Work until the process ends.
 
     Parameters
@@ -98,6 +99,8 @@ def run_worker(settings: Settings, lock: int | None) -> NoReturn:
         Where hosts, database and products are.
     lock
         Descriptor of the worker's lock when the caller's parent took it, None to take it here.
+    token
+        Sent with queries.
 
     Raises
     ------
@@ -115,7 +118,7 @@ def run_worker(settings: Settings, lock: int | None) -> NoReturn:
     write_owner(held, os.getpid())
     threading.Thread(target=_load_client, daemon=True).start()
     ledger = Ledger(database, f"{os.uname().nodename}:{os.getpid()}")
-    queue = BatchQueue(settings.database_url, Obtainer(settings, ledger, token_of_environment()))
+    queue = BatchQueue(settings.database_url, Obtainer(settings, ledger, token))
     worker = Worker(settings, queue, ledger)
     try:
         queue.launch(max(host.jobs_in_flight for host in settings.hosts.values()))
@@ -151,11 +154,10 @@ def _load_client() -> None:
     warm()
 
 
-def _end_with_parent(pipe: int) -> None:
-    """End this process when the other side of the pipe is closed, be it by the parent's death."""
+def _end_with_parent(pipe: int, token: HeldToken) -> None:
+    """Take tokens from the parent, and end this process when the other side is closed, be it by the parent's death."""
     os.set_inheritable(pipe, False)
-    while os.read(pipe, 1):
-        pass
+    receive_lines(pipe, token.replace)
     _leave(0)
 
 
@@ -173,9 +175,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    token = token_of_environment()
     if options.parent_pipe is not None:
-        threading.Thread(target=_end_with_parent, args=(options.parent_pipe,), daemon=True).start()
-    run_worker(Settings.from_environment(), options.lock)
+        threading.Thread(target=_end_with_parent, args=(options.parent_pipe, token), daemon=True).start()
+    run_worker(Settings.from_environment(), options.lock, token)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from dashboard.products.mosaic import Mosaic, Provenance
 
 SIGMA = 1.03
 PIXEL = 4.94
+# JEM-X pixels for large maps that a projection should leave flat: its 1.27' are SIGMA pixels wide.
+FINE_PIXEL = 1.27 / SIGMA
 FloatImage = NDArray[np.float64]
 
 
@@ -43,6 +45,19 @@ def point_sources(shape: tuple[int, int], positions: FloatImage, amplitudes: Flo
         columns = np.arange(max(0, int(x) - reach), min(shape[1], int(x) + reach + 1))
         profile = np.exp((rows - y) ** 2 / (-2 * sigma**2))[:, None] * np.exp((columns - x) ** 2 / (-2 * sigma**2))
         image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] += amplitude * profile
+    return image
+
+
+def sky_sources(
+    wcs: WCS, shape: tuple[int, int], positions: FloatImage, amplitudes: FloatImage, sigma: float = SIGMA * PIXEL
+) -> FloatImage:
+    """(ny, nx) sum of Gaussians at pixels (x, y) that are circles on the sky: `sigma` and distances in arcmin."""
+    image = np.zeros(shape)
+    for (x, y), amplitude in zip(positions, amplitudes, strict=True):
+        rows, columns = (slice(max(0, int(p) - 14), int(p) + 16) for p in (y, x))
+        row, column = np.mgrid[: shape[0], : shape[1]][:, rows, columns]
+        apart = wcs.pixel_to_world(x, y).separation(wcs.pixel_to_world(column, row)).arcmin
+        image[rows, columns] += amplitude * np.exp(apart**2 / (-2 * sigma**2))
     return image
 
 

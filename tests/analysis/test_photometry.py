@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.analysis.photometry import NoiseMap, blends, fit_sources, subtract_sources
+from dashboard.analysis.psf import Psf
 from tests.analysis.injection import PIXEL, SIGMA, correlated_noise, point_sources, scattered
 
 SHAPE = (400, 400)
+FLAT = Psf(SIGMA)
 
 
 @settings(max_examples=60, deadline=None)
@@ -18,7 +20,7 @@ SHAPE = (400, 400)
 def test_without_noise_position_and_flux_are_exact(dx: float, dy: float, flux: float, sigma: float) -> None:
     truth = np.array([[20 + dx, 15 + dy]])
     image = NoiseMap(point_sources((31, 41), truth, np.array([flux]), sigma))
-    fit = fit_sources(image, np.rint(truth), sigma)
+    fit = fit_sources(image, np.rint(truth), Psf(sigma))
     assert np.abs(fit.positions - truth).max() < 0.02
     assert fit.flux[0] == pytest.approx(flux, rel=0.005)
 
@@ -27,7 +29,7 @@ def test_noise_and_flux_carry_the_unit() -> None:
     noise = np.linspace(0.5, 2, 40) * np.ones((40, 40))
     truth = np.array([[18.3, 21.7]])
     flux = point_sources((40, 40), truth, np.array([70.0]))
-    fit = fit_sources(NoiseMap(flux / noise, noise), np.rint(truth), SIGMA)
+    fit = fit_sources(NoiseMap(flux / noise, noise), np.rint(truth), FLAT)
     assert fit.flux[0] == pytest.approx(70, rel=0.001)
     assert fit.error[0] == pytest.approx(noise[22, 18])
     assert np.abs(fit.positions - truth).max() < 0.005
@@ -39,7 +41,7 @@ def test_pulls_are_standard_normal(low: float, high: float) -> None:
     rng = np.random.default_rng(int(low))
     shape = (800, 600)
     truth, amplitudes = scattered(1200, shape, rng, apart=7), rng.uniform(low, high, 1200)
-    fit = fit_sources(NoiseMap(correlated_noise(shape, rng) + point_sources(shape, truth, amplitudes)), np.rint(truth), SIGMA)
+    fit = fit_sources(NoiseMap(correlated_noise(shape, rng) + point_sources(shape, truth, amplitudes)), np.rint(truth), FLAT)
     flux = (fit.flux - amplitudes) / fit.error
     position = (fit.positions - truth) / SIGMA * amplitudes[:, None]
     assert flux.mean() == pytest.approx(2 / (low + high), abs=0.09)
@@ -62,7 +64,7 @@ def test_two_sources_20_arcmin_apart_are_unbiased() -> None:
         truth = np.stack([first, second], axis=1).reshape(-1, 2)
         amplitude = np.tile([60.0, 25.0], 150)
         noise = correlated_noise(SHAPE, rng)
-        fit = fit_sources(NoiseMap(noise + point_sources(SHAPE, truth, amplitude)), np.rint(truth), SIGMA)
+        fit = fit_sources(NoiseMap(noise + point_sources(SHAPE, truth, amplitude)), np.rint(truth), FLAT)
         fluxes.append(fit.flux.reshape(-1, 2))
     flux = np.concatenate(fluxes)
     assert flux.mean(axis=0) == pytest.approx([60, 25], rel=0.01)
@@ -72,7 +74,7 @@ def test_two_sources_20_arcmin_apart_are_unbiased() -> None:
 def test_forced_photometry_measures_nothing_where_nothing_is() -> None:
     rng = np.random.default_rng(9)
     places = scattered(800, SHAPE, rng)
-    fit = fit_sources(NoiseMap(3 * correlated_noise(SHAPE, rng), np.full(SHAPE, 0.2)), places, SIGMA, free=False)
+    fit = fit_sources(NoiseMap(3 * correlated_noise(SHAPE, rng), np.full(SHAPE, 0.2)), places, FLAT, free=False)
     assert np.array_equal(fit.positions, places)
     assert fit.error == pytest.approx(0.2, rel=0.02)
     assert fit.significance.mean() == pytest.approx(0, abs=0.3)
@@ -83,11 +85,11 @@ def test_borders_and_holes() -> None:
     truth = np.array([[1.2, 30.4], [30.0, 30.0], [50.0, 12.0]])
     image = point_sources((60, 60), truth, np.array([50.0, 40.0, 30.0]))
     image[:, 31:] = np.where(np.arange(31, 60) < 34, np.nan, image[:, 31:])
-    fit = fit_sources(NoiseMap(image), np.rint(truth), SIGMA)
+    fit = fit_sources(NoiseMap(image), np.rint(truth), FLAT)
     assert fit.flux == pytest.approx([50, 40, 30], rel=0.005)
-    nowhere = fit_sources(NoiseMap(np.full((9, 9), np.nan)), np.array([[4.0, 4.0]]), SIGMA)
+    nowhere = fit_sources(NoiseMap(np.full((9, 9), np.nan)), np.array([[4.0, 4.0]]), FLAT)
     assert np.isnan(nowhere.flux).all()
-    assert len(fit_sources(NoiseMap(image), np.empty((0, 2)), SIGMA).flux) == 0
+    assert len(fit_sources(NoiseMap(image), np.empty((0, 2)), FLAT).flux) == 0
 
 
 def test_subtraction_leaves_the_noise() -> None:
@@ -95,7 +97,7 @@ def test_subtraction_leaves_the_noise() -> None:
     noise = correlated_noise(SHAPE, rng)
     truth = scattered(40, SHAPE, rng)
     image = NoiseMap(noise + point_sources(SHAPE, truth, np.full(40, 80.0)))
-    residual = subtract_sources(image, fit_sources(image, np.rint(truth), SIGMA), SIGMA).significance
+    residual = subtract_sources(image, fit_sources(image, np.rint(truth), FLAT), FLAT).significance
     assert np.abs(residual - noise).max() < 6
     assert residual.std() == pytest.approx(noise.std(), rel=0.02)
 

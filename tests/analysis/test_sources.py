@@ -10,7 +10,18 @@ import pytest
 from dashboard.analysis.sources import find_sources
 from dashboard.products.catalog import CatalogSource, SourceCatalog, SourceTable
 from dashboard.products.mosaic import Mosaic
-from tests.analysis.injection import SIGMA, FloatImage, correlated_noise, mosaic_of, point_sources, scattered, sky_wcs
+from tests.analysis.injection import (
+    FINE_PIXEL,
+    PIXEL,
+    SIGMA,
+    FloatImage,
+    correlated_noise,
+    mosaic_of,
+    point_sources,
+    scattered,
+    sky_sources,
+    sky_wcs,
+)
 
 SHAPE = (300, 320)
 EMPTY = SourceCatalog()
@@ -38,7 +49,8 @@ def test_200_sources_of_2000_by_2000_pixels_are_all_found_and_nothing_else() -> 
     shape = (2000, 2000)
     truth = scattered(200, shape, rng)
     amplitudes = np.concatenate([np.full(50, 11.0), rng.uniform(11, 150, 150)])
-    mosaic = mosaic_of(correlated_noise(shape, rng) + point_sources(shape, truth, amplitudes), wcs=sky_wcs(shape, projection="ZEA"))
+    image, wcs = correlated_noise(shape, rng) + point_sources(shape, truth, amplitudes), sky_wcs(shape, FINE_PIXEL, "ZEA")
+    mosaic = mosaic_of(image, wcs=wcs, instrument="jemx1")
     table = find_sources(mosaic, EMPTY)
     found = pixels(mosaic, table)
     assert_complete(amplitudes, found, truth, 1.0)
@@ -58,7 +70,8 @@ def test_at_9_sigma_98_percent_are_found() -> None:
     rng = np.random.default_rng(21)
     shape = (1200, 1200)
     truth = scattered(700, shape, rng)
-    mosaic = mosaic_of(correlated_noise(shape, rng) + point_sources(shape, truth, np.full(700, 9.0)))
+    image, wcs = correlated_noise(shape, rng) + point_sources(shape, truth, np.full(700, 9.0)), sky_wcs(shape, FINE_PIXEL)
+    mosaic = mosaic_of(image, wcs=wcs, instrument="jemx1")
     assert_complete(np.full(700, 9.0), pixels(mosaic, find_sources(mosaic, EMPTY)), truth, 0.98 - 2 * np.sqrt(0.98 * 0.02 / 700))
 
 
@@ -72,7 +85,7 @@ def test_noise_alone_has_no_sources() -> None:
 
 def test_without_noise_a_source_is_exact() -> None:
     truth = np.array([[150.3, 140.6], [60.5, 220.5], [154.35, 140.6]])
-    mosaic = mosaic_of(point_sources(SHAPE, truth, np.array([200.0, 60.0, 90.0])), noise=0.2)
+    mosaic = mosaic_of(sky_sources(sky_wcs(SHAPE), SHAPE, truth, np.array([200.0, 60.0, 90.0])), noise=0.2)
     table = find_sources(mosaic, EMPTY)
     assert pixels(mosaic, table) == pytest.approx(truth[[0, 2, 1]], abs=0.02)
     assert [source.flux for source in table.sources] == pytest.approx([40, 18, 12], rel=0.005)
@@ -229,3 +242,28 @@ def test_significance_alone_gives_positions_without_fluxes() -> None:
     assert pixels(mosaic, table) == pytest.approx(truth[:1], abs=0.2)
     assert np.isnan([detected.flux, detected.flux_error, detected.exposure, forced.flux, forced.upper_limit]).all()
     assert any("significance only" in note for note in table.notes)
+
+
+@pytest.mark.parametrize("projection", ["TAN", "ZEA"])
+@pytest.mark.parametrize("sigma", [None, SIGMA])
+def test_equal_sources_are_equal_anywhere_in_a_wide_field(projection: str, sigma: float | None) -> None:
+    """Within 1 % from the centre to 20 degrees, and 2 % to 26, in any direction: circles on the sky, not on the map."""
+    shape, middle = (701, 701), 350.0
+    wcs = sky_wcs(shape, projection=projection)
+    angle = np.radians(np.arange(0, 360, 30) + 7.3)
+    degrees = np.array([5.0, 10.0, 15.0, 20.0, 26.0])
+    angular = np.radians(degrees)
+    radius = np.degrees(np.tan(angular) if projection == "TAN" else 2 * np.sin(angular / 2)) * 60 / PIXEL
+    ring = (middle + radius[:, None, None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)).reshape(-1, 2)
+    truth = np.concatenate([[[middle, middle]], ring])
+    mosaic = mosaic_of(sky_sources(wcs, shape, truth, np.full(len(truth), 100.0)), noise=0.2, wcs=wcs)
+    table = find_sources(mosaic, EMPTY, psf_sigma=sigma)
+    assert len(table.sources) == len(truth)
+    assert table.psf_sigma == pytest.approx(SIGMA, rel=0.005)
+    flux, found = np.array([s.flux for s in table.sources]), pixels(mosaic, table)
+    apart = np.hypot(*(found[:, None] - truth).transpose(2, 0, 1))
+    assert apart.min(axis=1).max() < 0.02
+    away = np.concatenate([[0.0], np.repeat(degrees, len(angle))])[apart.argmin(axis=1)]
+    assert flux[away <= 20] == pytest.approx(20.0, rel=0.01)
+    assert flux[away > 20] == pytest.approx(20.0, rel=0.02)
+    assert [s.position_error for s in table.sources] == pytest.approx(len(truth) * [np.hypot(2.15 * SIGMA * PIXEL / 100, 0.2)], rel=0.02)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import httpx
 import numpy as np
 import pytest
 
+from dashboard.archive import fetching
 from dashboard.archive.fetching import WebService
 from dashboard.archive.timesystem import Timesystem
-from dashboard.errors import ArchiveError, ArchiveUnavailable
+from dashboard.errors import ArchiveError, ArchiveUnavailable, RequestError
 from dashboard.request.times import TimeSpan, parse_spans
 from tests.archive.fake_archive import FakeArchive, observed, revolution_edges
+from tests.dispatcher.replay import FakeTime
 
 RA, DEC = 83.633, 22.0145
 
@@ -122,10 +126,52 @@ def test_a_lost_connection_is_tried_three_times_in_all(archive: FakeArchive) -> 
 def test_a_passing_failure_is_survived(archive: FakeArchive) -> None:
     def fail_once(request: httpx.Request) -> httpx.Response:
         archive.broken = None
-        raise httpx.ReadTimeout("slow")
+        raise httpx.RemoteProtocolError("hung up")
 
     archive.broken = fail_once
     assert timesystem(archive).healthy()
+
+
+@pytest.mark.parametrize(("lost", "limit"), [(httpx.ReadTimeout, "50"), (httpx.ConnectTimeout, "10")])
+def test_a_service_that_hangs_is_asked_once(archive: FakeArchive, lost: type[httpx.TimeoutException], limit: str) -> None:
+    def hang(request: httpx.Request) -> httpx.Response:
+        raise lost("slow")
+
+    archive.broken = hang
+    with pytest.raises(ArchiveUnavailable, match=f"did not answer within {limit} s: try again later"):
+        timesystem(archive).convert_revolution(40)
+    assert len(archive.asked) == 1
+
+
+def test_all_tries_together_have_one_deadline(archive: FakeArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeTime()
+    monkeypatch.setattr(fetching, "time", SimpleNamespace(monotonic=clock.clock, sleep=clock.sleep))
+    allowed: list[float] = []
+
+    def fail_late(request: httpx.Request) -> httpx.Response:
+        allowed.append(request.extensions["timeout"]["read"])
+        clock.now += 0.8 * allowed[-1]
+        return httpx.Response(503)
+
+    archive.broken = fail_late
+    for host in (archive.host("simulated"), archive.host("production")):
+        allowed.clear()
+        start, limit = clock.now, fetching.patience(host)
+        with pytest.raises(ArchiveUnavailable, match="HTTP status 503"):
+            WebService("The timesystem", "http://timesystem", archive.client, limit).get("/healthcheck")
+        assert allowed[0] == limit
+        assert allowed[1] == pytest.approx(0.2 * limit - 0.5)
+        assert clock.now - start <= limit
+        assert limit + fetching.CONNECT_SECONDS <= (30 if host.simulated else 60)
+
+
+def test_a_date_before_the_revolution_it_goes_with_is_told(archive: FakeArchive) -> None:
+    start, _ = revolution_edges(41)
+    for t1, t2 in (("rev:41", "2002-01-01"), (start + 5, "rev:41"), ("rev:41", start)):
+        with pytest.raises(RequestError, match=r"T2 \(.*\) is not after T1 \(.*\): swap them") as caught:
+            timesystem(archive).scwlist(spans(t1, t2), RA, DEC, 10.5, "CONS")
+        assert caught.value.field == "T2"
+    assert len(timesystem(archive).scwlist(spans("rev:41", start + 5), RA, DEC, 10.5, "CONS")) == 5
 
 
 def test_a_host_without_address_says_so() -> None:

@@ -12,9 +12,11 @@ from dashboard.dispatcher.obtain import obtain
 from dashboard.errors import (
     DispatcherError,
     HostFailing,
+    HostTimeout,
     HostUnreachable,
     JobExpired,
     JobFailed,
+    JobStuck,
     MalformedAnswer,
     NotAuthorized,
     RequestRefused,
@@ -82,8 +84,9 @@ HTML = b"<!doctype html>\n<html><title>500</title><p>smtp " + TOKEN.encode()
         (Reply(HTML, 500), HostFailing, "HTTP 500"),
         (Reply(b"Traceback: smtp", 500), HostFailing, "HTTP 500"),
         (answer({"error_message": f"disk of {TOKEN} is full", "config": "smtp"}, 500), HostFailing, "disk of [token] is full"),
-        (Reply(HTML, 502), HostFailing, "HTTP 503"),
-        (Reply(HTML, 504), HostFailing, "HTTP 503"),
+        (Reply(HTML, 502), HostFailing, "HTTP 502"),
+        (Reply(HTML, 503), HostFailing, "HTTP 503"),
+        (Reply(HTML, 504), HostFailing, "HTTP 504"),
         (Reply(HTML, 403), NotAuthorized, "without a reason"),
         (Reply(HTML, 400), MalformedAnswer, "cannot be read"),
         (answer(["smtp"], 400), RequestRefused, "without a reason"),
@@ -106,25 +109,40 @@ HTML = b"<!doctype html>\n<html><title>500</title><p>smtp " + TOKEN.encode()
         (Reply(b"", headers={"Content-Encoding": "gzip"}, cut=0), MalformedAnswer, "no dispatcher's answer"),
         (Reply(b"xx", headers={"Content-Encoding": "gzip"}), MalformedAnswer, "broke off"),
         (Reply(hang_up=True), HostUnreachable, "cannot be reached"),
+        (Reply(hang=True), HostTimeout, "did not answer within 1 s"),
     ],
     ids=lambda value: str(value)[:70],
 )
 def test_every_way_to_answer_badly(reply: Reply, kind: type[DispatcherError], part: str) -> None:
     with serving([reply]) as server, pytest.raises(DispatcherError) as caught:
-        obtain(image_batch(), host(server.url, request_seconds=5.0), token=TOKEN)
+        obtain(image_batch(), host(server.url, request_seconds=1.0 if reply.hang else 5.0), token=TOKEN)
     assert type(caught.value) is kind
     assert part in caught.value.sentence
     assert "staging" in caught.value.sentence
     assert_discreet(caught.value)
+    assert_true_in_the_end(caught.value)
+
+
+def assert_true_in_the_end(error: DispatcherError) -> None:
+    """A sentence promises no further try, for it may be the last one; where one may help, the user is told to ask for it."""
+    for promise in ("ask again", "is repeated", "submitted again"):
+        assert promise not in error.sentence
+    if isinstance(error, HostFailing | HostTimeout | JobExpired | JobStuck | MalformedAnswer) and "HTTP 500): " not in error.sentence:
+        assert "retry the batch" in error.sentence
 
 
 def test_a_lock_error_is_the_hosts_and_a_lost_record_the_jobs() -> None:
     def failed(**status: str) -> DispatcherError:
-        return verdict({"exit_status": status}, "staging", job_id="1")
+        error = verdict({"exit_status": status}, "staging", job_id="1")
+        assert_true_in_the_end(error)
+        return error
 
     assert isinstance(failed(message="x", debug_message="Failed to acquire lock for directory /scratch"), HostFailing)
     assert isinstance(failed(error_message="unable to find any record for job 1"), JobExpired)
     assert isinstance(failed(), JobFailed)
+    lost = refusal(400, "unable to find any record for job 1", "staging")
+    assert isinstance(lost, JobExpired)
+    assert_true_in_the_end(lost)
     assert isinstance(refusal(500, "Failed to acquire lock for directory", "staging"), HostFailing)
 
 

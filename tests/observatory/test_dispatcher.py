@@ -182,6 +182,57 @@ def test_science_windows_the_backend_cannot_compute(shared: Client) -> None:
     assert "wrong format ['abc']" in malformed["exit_status"]["debug_message"]
 
 
+AROUND: dict[str, Any] = {"T1": "2009-02-15T00:00:00", "T2": "2009-03-20T00:00:00", "RA": "83.633", "DEC": "22.0145", "radius": "8"}
+
+
+def test_without_a_list_the_server_picks_from_interval_and_circle(client: Client) -> None:
+    columns = "SWID,RA_SCX,DEC_SCX"
+    path = f"/gw/timesystem/api/v1.0/scwlist/cons/{AROUND['T1']}/{AROUND['T2']}"
+    table = client.get(path, ra=83.633, dec=22.0145, radius=8, min_good_isgri=500, return_columns=columns).json()
+    offered = {f"{swid}.001" for swid in table["SWID"] if swid.endswith("0")}
+    assert len(offered) > 12
+
+    picked = {}
+    for number in ("6", "12", "50"):
+        answers = list(client.states(**AROUND, scw_list=None, max_pointings=number))
+        assert answers[-1]["query_status"] == "done"
+        assert len({a["job_monitor"]["job_id"] for a in answers}) == 1
+        picked[number] = answers[-1]["products"]["input_prod_list"]
+        assert images(answers[-1])["SIGNIFICANCE"].max() > 100
+    assert [len(picked[number]) for number in picked] == [6, 12, min(50, len(offered))]
+    assert set(picked["6"]) < set(picked["12"]) <= set(picked["50"]) <= offered
+    assert picked["6"] == sorted(picked["6"]) != sorted(offered)[:6]
+    again = client.run("ANOTHERSESSION00", **AROUND, scw_list=None, max_pointings="6").json()
+    assert (again["query_status"], again["products"]["input_prod_list"]) == ("done", picked["6"])
+
+
+def test_without_a_list_and_without_windows_the_query_fails(client: Client) -> None:
+    answer = client.run(**{**AROUND, "T2": "2009-02-10T00:00:00"}, scw_list=None).json()
+    assert answer["query_status"] == "failed"
+    assert "no science windows within 8 deg between 2009-02-15T00:00:00 and 2009-02-10T00:00:00" in answer["exit_status"]["debug_message"]
+
+
+def test_the_version_of_osa_sets_the_unit_of_product_and_truth(client: Client) -> None:
+    crab_rates = {}
+    for version in ("OSA10.2", "OSA11.2"):
+        catalog = client.finish(osa_version=version)["products"]["catalog"]
+        assert catalog["cat_column_list"][1][0] == "Crab"
+        told = client.get("/observatory/truth", scw_list=",".join(crab(2)), E1_keV=28, E2_keV=40, osa_version=version).json()
+        truth = {row["name"]: row for row in told}["Crab"]
+        crab_rates[version] = truth["flux"]
+        assert catalog["cat_column_list"][2][0] == pytest.approx(truth["flux"] / np.sqrt(truth["variance"]), abs=5)
+    assert crab_rates["OSA10.2"] / crab_rates["OSA11.2"] == pytest.approx(0.57, abs=0.05)
+    unnamed = client.get("/observatory/truth", scw_list=",".join(crab(2)), E1_keV=28, E2_keV=40).json()
+    assert {row["name"]: row for row in unnamed}["Crab"]["flux"] == crab_rates["OSA11.2"]
+
+
+def test_nothing_runs_with_no_place_to_run(client: Client) -> None:
+    refused = client.http.post("/observatory/knobs", json={"concurrency": 0})
+    assert refused.status_code == 400
+    assert "concurrency is at least 1, not 0" in refused.json()["error"]
+    assert client.knobs()["knobs"]["concurrency"] == 4
+
+
 def test_unknown_arguments_are_remarked(shared: Client) -> None:
     assert shared.run(no_such_param="3").json()["exit_status"]["comment"] == "Please note that argument no_such_param is not used"
 
@@ -228,3 +279,7 @@ def test_oda_api_works_unchanged(shared: Client, method: str, monkeypatch: pytes
         assert [h.header.get("IMATYPE") for h in hdus[2:]] == ["INTENSITY", "VARIANCE", "SIGNIFICANCE", "EXPOSURE"]
         assert hdus[4].data.max() > 100
         assert "Crab" in list(got.dispatcher_catalog_1.table["src_names"])
+    interval = {"T1": AROUND["T1"], "T2": AROUND["T2"], "radius": 8.0, "max_pointings": 4 + len(method)}
+    ordinary = api.get_product(**arguments, **interval)
+    hdus = ordinary._p_list[0].to_fits_hdu_list()
+    assert hdus[4].data.max() > 100

@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 
-from dashboard.observatory import image, isgri, noise, orbit, sky
+from dashboard.observatory import image, isgri, noise, orbit, sky, spectra
 from dashboard.observatory.image import Image
 from dashboard.observatory.mosaic_product import catalogue, mosaic_units
 from dashboard.observatory.pointings import history
@@ -90,6 +90,21 @@ def test_bands_have_independent_noise_of_the_right_size(clean: Image) -> None:
     assert abs(np.corrcoef(other.noise[keep], clean.noise[keep])[0, 1]) < 0.05
     ratio = np.median(other.variance[keep] / clean.variance[keep])
     assert ratio == pytest.approx(isgri.variance_density(40, 80) / isgri.variance_density(28, 40), rel=1e-4)
+
+
+def test_osa10_gives_other_rates_and_the_same_noise_in_its_unit(clean: Image) -> None:
+    old = image.mosaic(IDS, 28, 40, seed=5, coding_noise=0, osa_version="OSA10.2")
+    flux, variance = old.field.source_means(28, 40, "OSA10.2")
+    at = list(old.field.sources).index(CRAB)
+    assert flux[at] / clean.field.source_means(28, 40)[0][at] == pytest.approx(
+        spectra.counts(spectra.CRAB, 28, 40, "OSA10.2") / spectra.counts(spectra.CRAB, 28, 40), rel=1e-6
+    )
+    keep = far_from_sources(clean)
+    np.testing.assert_allclose(old.significance[keep], clean.significance[keep], rtol=1e-3, atol=1e-3)
+    unit = isgri.variance_density(28, 40, "OSA10.2") / isgri.variance_density(28, 40)
+    np.testing.assert_allclose(old.variance[keep] / clean.variance[keep], unit, rtol=1e-4)
+    np.testing.assert_allclose(old.exposure, clean.exposure)
+    assert variance[at] < clean.field.source_means(28, 40)[1][at]
 
 
 def test_two_cuts_add_up_to_the_whole(clean: Image) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import httpx
 
+from dashboard.observatory.server import listen
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -45,6 +47,20 @@ def test_a_wrong_knob_is_refused() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=30, check=False)
     assert done.returncode == 2
     assert b"There is no failure 'evil'" in done.stderr
+
+
+def test_a_taken_port_is_one_sentence() -> None:
+    def started(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    with listen("127.0.0.1", 0) as taken:
+        port = str(taken.getsockname()[1])
+        for command in (["dashboard.observatory"], ["dashboard", "observatory"]):
+            done = started(*command, "--port", port)
+            assert done.returncode == 1
+            assert done.stderr == f"The observatory cannot listen at 127.0.0.1:{port} (Address already in use): choose another --port.\n"
+    done = started("dashboard.observatory", "--port", "99999")
+    assert (done.returncode, done.stderr.count("\n"), "choose another --port" in done.stderr) == (1, 1, True)
 
 
 def test_importing_the_server_does_not_load_what_is_slow() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dashboard.observatory import isgri, sky, spectra
+from dashboard.observatory import calibration, isgri, sky, spectra
 from dashboard.observatory.sources import SOURCES
 from dashboard.observatory.variability import Flares, Outburst, Wave, Window
 
@@ -17,6 +17,23 @@ BY_NAME = {s.name: s for s in SOURCES}
 )
 def test_the_crab_has_its_osa11_rates(band: tuple[float, float], rate: float) -> None:
     assert spectra.counts(spectra.CRAB, *band) == pytest.approx(rate, rel=0.04)
+
+
+@pytest.mark.parametrize(("band", "old", "new"), [((20, 40), 136.3, 209.8), ((40, 60), 37.3, 76.3), ((60, 100), 32.8, 52.6)])
+def test_the_crab_has_its_osa10_rates_and_the_same_significance(band: tuple[float, float], old: float, new: float) -> None:
+    ratio = spectra.counts(spectra.CRAB, *band, "OSA10.2") / spectra.counts(spectra.CRAB, *band)
+    assert ratio == pytest.approx(old / new, rel=0.002)
+    assert spectra.counts(spectra.CRAB, *band, "OSA10.2") == pytest.approx(old, rel=0.04)
+    assert np.sqrt(isgri.variance_density(*band, "OSA10.2") / isgri.variance_density(*band)) == pytest.approx(ratio, rel=0.03)
+    assert spectra.counts(spectra.CRAB, *band, "OSA11.2-dev210827") == spectra.counts(spectra.CRAB, *band)
+
+
+def test_the_unit_of_osa10_changes_smoothly_with_energy() -> None:
+    energy = np.geomspace(15, 800, 400)
+    values = calibration.factor(energy, "OSA10.2")
+    assert 0.45 < values.min() < values.max() < 0.72
+    assert np.abs(np.diff(values)).max() < 0.01
+    np.testing.assert_array_equal(calibration.factor(energy, "OSA11.2"), 1.0)
 
 
 def test_rates_add_over_bands() -> None:

@@ -42,7 +42,7 @@ def test_a_full_disk_is_told_from_other_troubles(error: BaseException, full: boo
 
 @pytest.mark.parametrize("side", [120, 250, 300, 1000])
 def test_whatever_astropy_says_on_a_full_disk_is_understood(tmp_path: Path, side: int) -> None:
-    with small_disk(tmp_path / "disk", 100) as disk, pytest.raises(OSError) as caught:  # noqa: PT011
+    with small_disk(tmp_path / "disk", 100) as disk, pytest.raises(OSError) as caught:
         fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.ones((side, side)))]).writeto(disk / "x.fits")
     assert is_full(caught.value)
 

@@ -28,8 +28,8 @@ SIDE = 64
 FLUX = 200.0
 
 
-def plan_of(windows: int, s_max: int = 2, first: int = 1, **request: Any) -> Plan:
-    """A plan for that many science windows of revolution 665, a little around the Crab."""
+def plan_of(windows: int, s_max: int = 2, first: int = 4, **request: Any) -> Plan:
+    """A plan for that many science windows of revolution 665, a little around the Crab; from pointing 4 on, pairs are batches."""
     steps = np.arange(first, first + windows)
     swid = tuple(f"06650{number:03d}0010" for number in steps)
     ra, dec = CRAB[0] + 0.5 * np.cos(steps), CRAB[1] + 0.5 * np.sin(steps)

@@ -80,13 +80,13 @@ def bench(tmp_path: Path) -> Bench:
 
 
 def assert_undisturbed(bench: Bench, total: MosaicSum) -> None:
-    """The sum is that of all batches added in one go, to rounding."""
+    """The sum is that of all batches added in one go, to the rounding of the kernels' float32: a stored header's last digit moves it."""
     parts = ((batch.batch_id, mosaic_of(batch)) for batch in bench.plan.batches)
     expected = rebuild(run_grid(bench.plan.pointings), parts)
     assert sorted(total.batch_ids) == sorted(expected.batch_ids)
     for plane in ("weight", "weight_flux", "weight_flux2", "exposure", "number"):
         mine, its = getattr(total, plane), getattr(expected, plane)
-        np.testing.assert_allclose(mine, its, rtol=1e-9, atol=1e-12 * np.abs(its).max())
+        np.testing.assert_allclose(mine, its, rtol=1e-6, atol=1e-9 * np.abs(its).max())
 
 
 def test_the_first_batch_is_shown_at_once_and_the_next_after_a_while(bench: Bench) -> None:

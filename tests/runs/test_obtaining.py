@@ -36,7 +36,7 @@ class Bench:
     def __post_init__(self) -> None:
         self.store = RunStore(self.settings)
         self.ledger = Ledger(open_database(self.settings), "test")
-        self.obtain = Obtainer(self.settings, self.ledger, token="")
+        self.obtain = Obtainer(self.settings, self.ledger)
         self.plan = plan_of(1)
         self.scw = self.plan.batches[0].scw[0]
         self.run_id = self.store.start(self.plan, Identity())
@@ -140,6 +140,30 @@ def test_a_full_disk_waits_and_costs_no_try(bench: Bench, tmp_path: Path) -> Non
             assert (state.state, "No space is left" in state.reason) == ("queued", True)
             assert [path for path in disk.rglob("*") if path.is_file()] == []
         subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
+        assert bench.work().state == "done"
+
+
+def test_a_disk_that_is_full_for_the_database_too_loses_no_batch(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    dispatcher = SkyDispatcher()
+    with small_disk(tmp_path / "disk", 4000) as disk, serving(dispatcher) as server:
+        settings = settings_in(disk / "data", server.url)
+        bench = Bench(dispatcher, replace(settings, hosts={n: replace(h, poll_seconds=0.01) for n, h in settings.hosts.items()}))
+        dispatcher.released.clear()
+        order = bench.ledger.take_due(bench.run_id)[0]
+        thread = threading.Thread(target=bench.obtain, args=(order.batch_id, order.workflow_id))
+        thread.start()
+        while bench.batch.state != "running":
+            thread.join(0.02)
+            assert thread.is_alive()
+        with pytest.raises(OSError, match="No space left"):
+            (disk / "other").write_bytes(bytes(4_096_000))
+        dispatcher.released.set()
+        while "No space is left for the database" not in caplog.text:
+            thread.join(0.02)
+            assert thread.is_alive()
+        (disk / "other").unlink()
+        thread.join(20)
+        assert (bench.batch.state, "No space is left" in bench.batch.reason) == ("queued", True)
         assert bench.work().state == "done"
 
 

@@ -214,7 +214,7 @@ def test_a_damaged_database_is_named_with_what_to_do(settings: Settings, tmp_pat
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         file.write_text("no database " * 1000)
     else:
-        RunStore(settings)
+        open_database(settings)
         with closing(sqlite3.connect(file)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         content = file.read_bytes()
