@@ -226,8 +226,8 @@ def _correlation(x: NDArray[np.float64], y: NDArray[np.float64], shape: NDArray[
 
 
 def _rounded(shape: NDArray[np.float64]) -> tuple[float, float, float]:
-    """xx, xy, yy to 1 or 2 % of their size: weights that are off by so little cost no accuracy, and are found again."""
-    step = 0.02 * 2.0 ** math.floor(math.log2(np.trace(shape) / 2))
+    """xx, xy, yy to 2 % of the lesser eigenvalue: weights that are off by so little cost no accuracy, and are found again."""
+    step = 0.04 * 2.0 ** math.floor(math.log2(np.linalg.det(shape) / np.trace(shape)))
     xx, xy, yy = (round(float(value) / step) * step for value in (shape[0, 0], shape[0, 1], shape[1, 1]))
     return xx, xy, yy
 
