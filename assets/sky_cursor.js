@@ -14,13 +14,14 @@ const v = [Math.cos(dec) * Math.cos(ra), Math.cos(dec) * Math.sin(ra), Math.sin(
 const M = [[-0.0548755604, -0.8734370902, -0.4838350155], [0.4941094279, -0.44482963, 0.7469822445], [-0.867666149, -0.1980763734, 0.4559837762]]
 const g = M.map(m => m[0] * v[0] + m[1] * v[1] + m[2] * v[2])
 const l = ((Math.atan2(g[1], g[0]) / D) % 360 + 360) % 360, b = Math.asin(g[2]) / D
-const ny = shape[0], nx = shape[1]
-const i = Math.min(nx - 1, Math.max(0, Math.round(px))), j = Math.min(ny - 1, Math.max(0, Math.round(py)))
-const image = source.data.image[0]
-const index = image.length == ny ? image[j][i] : image[j * nx + i]
+// A large map comes in blocks of pixels, each with the colour of its most extreme.
+const {image: [image], x: [left], y: [bottom], dw: [width], dh: [height]} = source.data
+const [ny, nx] = image.shape, step = Math.round(width / nx)
+const i = Math.floor((px - left) / step), j = Math.floor((py - bottom) / step)
+const index = i >= 0 && j >= 0 && i < nx && j < ny ? image[j * nx + i] : 0
 const t = (index - 1) / 254, span = high - low
 const above = stretch == "asinh" ? knee * Math.sinh(t * Math.asinh(span / knee)) : span * (stretch == "sqrt" ? t * t : t)
-const value = index == 0 ? "not exposed" : `${label} ${index == 255 ? "≥ " : "≈ "}${(low + above).toPrecision(3)} ${unit}`
+const value = index == 0 ? "not exposed" : `${label} ${index == 255 ? "≥ " : "≈ "}${(low + above).toPrecision(3)} ${unit}` + (step > 1 ? ` (most extreme of ${step} × ${step})` : "")
 const f = (n, k) => n.toFixed(k), s = n => (n < 0 ? "−" : "+")
 const deg = ((ra / D) % 360 + 360) % 360, dd = dec / D
 out.text = `RA ${f(deg, 3)} Dec ${s(dd)}${f(Math.abs(dd), 3)} · ℓ ${f(l, 3)} b ${s(b)}${f(Math.abs(b), 3)} · ${value}`

@@ -8,23 +8,27 @@ A page process of its own serves runs of known size, 1000 x 1000 pixels, whose s
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, perf_counter, process_time, sleep
-from typing import Any
 
 import holoviews as hv
 import httpx
 import numpy as np
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from tornado.websocket import websocket_connect
 
 from components.elements.scale import natural_scale
 from components.elements.sky import sky_picture
@@ -51,12 +55,13 @@ from dashboard.settings import Settings
 SIDE = 1000
 CRAB = (83.6331, 22.0145)
 LANDINGS = 6
-LANDING_SECONDS = 2.0
+LANDING_SECONDS = 3.0
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 
 # Milliseconds from the click to the first frame whose sky differs, once it has been presented.
 CLICK = """act => new Promise(resolve => {
-  const figure = [...Bokeh.documents[0]._all_models.values()].find(m => m.type == "Figure" && m.renderers.some(r => r.glyph?.type == "Image"))
+  const models = [...Bokeh.documents[0]._all_models.values()]
+  const figure = models.find(m => m.type == "Figure" && m.renderers.some(r => r.glyph?.type == "Image"))
   const canvas = Bokeh.index.find_one(figure).canvas_view.primary.canvas
   const small = new OffscreenCanvas(48, 48).getContext("2d", {willReadFrequently: true})
   const look = () => {
@@ -107,9 +112,11 @@ class Watched:
         make_data_folder(self.settings.data_dir)
         self.lock = try_lock(worker_lock(self.settings))
         step = np.arange(batches * 2)
-        ra, dec, begin = CRAB[0] + np.cos(step), CRAB[1] + np.sin(step), 1600 + 0.03 * step
+        ra, dec = CRAB[0] + np.cos(step), CRAB[1] + np.sin(step)
+        begin = np.asarray(1600 + 0.03 * step, dtype=np.float64)
         swid = tuple(f"0665{number:04d}0010" for number in step)
-        pointings = Pointings(swid, ra, dec, ra.copy(), dec + 90.0, begin, begin + 0.02, np.full(len(step), 1728.0))
+        end = np.asarray(begin + 0.02, dtype=np.float64)
+        pointings = Pointings(swid, ra, dec, ra.copy(), dec + 90.0, begin, end, np.full(len(step), 1728.0))
         plan = make_plan(Request(s_max=2, src_name="Crab"), Target("Crab", *CRAB, "given"), pointings, Identity())
         self.run_id = RunStore(self.settings).start(plan, Identity())
         self.ledger = Ledger(open_database(self.settings), "benchmark")
@@ -234,6 +241,34 @@ def crowd(served: Served, browser: Browser, count: int = 10) -> float:
     return seconds
 
 
+async def client(url: str) -> float:
+    """Seconds until a websocket client without a screen holds the whole document."""
+    start = perf_counter()
+    page = await AsyncHTTPClient(max_clients=50).fetch(url, request_timeout=120)
+    token = re.search(rb'"token":"([^"]+)"', page.body)
+    assert token is not None
+    request = HTTPRequest(url.replace("http", "ws", 1) + "/ws", request_timeout=120)
+    connection = await websocket_connect(request, subprotocols=["bokeh", token[1].decode()], max_message_size=1 << 26)
+    for part in ('{"msgid":"1","msgtype":"PULL-DOC-REQ"}', "{}", "{}"):
+        await connection.write_message(part)
+    while b"PULL-DOC-REPLY" not in str(await connection.read_message()).encode():
+        continue
+    for _ in range(2):
+        await connection.read_message()
+    return perf_counter() - start
+
+
+async def clients(url: str, count: int = 10) -> float:
+    """Seconds until the last of that many clients, let loose at once, holds its document."""
+    return max(await asyncio.gather(*(client(url) for _ in range(count))))
+
+
+def served_clients(served: Served) -> float:
+    """`clients` outside the loop of the browser's driver."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(clients(served.url))).result()
+
+
 def clicks(visit: Visit, acts: tuple[str, ...]) -> tuple[list[float], list[int]]:
     """Seconds and bytes of each change."""
     times, sizes = [], []
@@ -285,16 +320,19 @@ def main() -> None:
             shell(served, browser)
             row("shell of a browser session", f"{np.median([shell(served, browser) for _ in range(3)]):.2f} s CPU", "0.35 s")
             row("ten browsers at once, all usable", f"{crowd(served, browser):.1f} s", "8 s")
+            row("  the same without screens (websocket clients)", f"{served_clients(served):.1f} s", "8 s")
             visit = Visit(browser)
             visit.go(f"{served.url}?run={run.run_id}")
             visit.page.wait_for_function(DRAWN, timeout=60_000)
             for name, acts in (("plane", ("flux", "exposure", "variance", "significance")), ("stretch", ("linear", "sqrt", "asinh"))):
                 for again_, state in enumerate(("first look", "seen before")):
                     times, sizes = clicks(visit, acts)
-                    row(f"{name}, click to pixels, {state}", f"{np.median(times):.3f} s (max {max(times):.3f})", "0.15 s", f"+ {again:.3f} s to render again with HoloViews" * (not again_))
+                    other = f"+ {again:.3f} s to render again with HoloViews" * (not again_)
+                    row(f"{name}, click to pixels, {state}", f"{np.median(times):.3f} s (max {max(times):.3f})", "0.15 s", other)
             row("bytes of such a change", f"{max(sizes) / 1e6:.2f} MB", "0.4 MB", f"{4 * SIDE**2 / 1e6:.1f} MB raw float32")
             one = landing(served, run)
-            row("a landing batch, one session watches", f"{1e3 * one:.0f} ms CPU", "50 ms", f"{1e3 * own:.0f} ms to read, colour and count pixels alone")
+            bare = f"{1e3 * own:.0f} ms to read, colour and count pixels alone"
+            row("a landing batch, one session watches", f"{1e3 * one:.0f} ms CPU", "50 ms", bare)
             more = [Visit(browser) for _ in range(4)]
             for other in more:
                 other.go(f"{served.url}?run={run.run_id}")

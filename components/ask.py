@@ -9,6 +9,7 @@ import panel as pn
 
 from components.fields import Field
 from components.plan_card import plan_card
+from components.token_field import TokenField
 from dashboard.errors import DashboardError
 from dashboard.session import EXAMPLES, Session
 
@@ -28,21 +29,20 @@ class AskView(pn.viewable.Viewer):
         self._run = pn.widgets.Button(name="Run", css_classes=["act", "primary"], sizing_mode="stretch_width", margin=0)
         self._check.on_click(self._show_plan)
         self._run.on_click(self._start)
-        self._more = pn.widgets.Toggle(name="▸ Advanced: position, catalogue, rights, sampling, host", css_classes=["fold"], margin=0)
-        self._advanced = pn.Column(css_classes=["advanced"], visible=False, margin=0)
+        self._more = pn.widgets.Toggle(name="▸ Advanced: token, position, catalogue, rights, host", css_classes=["fold"], margin=0)
+        self._advanced: pn.Column | None = None
         self._more.param.watch(self._unfold, "value")
         session.param.watch(self._show, ["plan", "problem", "busy", "faults"])
         self._column = pn.Column(
             f["src_name"],
-            pn.FlexBox(*(self._example(name) for name in EXAMPLES), css_classes=["examples"], margin=0, gap="5px"),
+            pn.Row(*(self._example(name) for name in EXAMPLES), css_classes=["examples"], margin=0),
             pn.Row(f["T1"], f["T2"], css_classes=["pair"], margin=0),
             pn.Row(f["E1_keV"], f["E2_keV"], css_classes=["pair"], margin=0),
             pn.Row(f["radius"], f["detection_threshold"], css_classes=["pair"], margin=0),
             self._more,
-            self._advanced,
-            pn.Spacer(sizing_mode="stretch_height"),
             pn.Column(self._plan, pn.Row(self._check, self._run, css_classes=["pair"], margin=0), css_classes=["decide"], margin=0),
             css_classes=["ask"],
+            sizing_mode="stretch_height",
             margin=0,
         )
 
@@ -61,9 +61,11 @@ class AskView(pn.viewable.Viewer):
 
     def _unfold(self, event: Any) -> None:
         """The rare parameters; their widgets are made when they are first looked at."""
-        if event.new and not len(self._advanced):
+        if self._advanced is None:
             rare = [name for name in self._session.request.param if name not in HIDDEN and name not in FREQUENT]
-            self._advanced[:] = [Field(self._session, name) for name in rare]
+            fields = [TokenField(self._session), *(Field(self._session, name) for name in rare)]
+            self._advanced = pn.Column(*fields, css_classes=["advanced"], margin=0)
+            self._column.insert(self._column.index(self._more) + 1, self._advanced)
         self._advanced.visible = event.new
         self._more.name = ("▾" if event.new else "▸") + self._more.name[1:]
 

@@ -53,8 +53,8 @@ class Field(pn.viewable.Viewer):
         super().__init__()
         self._name = name
         self._widget = widget(session.request, name)
-        self._fault = pn.pane.HTML("", visible=False, margin=0, sizing_mode="stretch_width")
-        self._column = pn.Column(self._widget, self._fault, margin=0, sizing_mode="stretch_width")
+        self._fault: pn.pane.HTML | None = None
+        self._column = pn.Column(self._widget, margin=0, sizing_mode="stretch_width")
         session.param.watch(lambda event: self._mark(event.new), "faults")
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -62,5 +62,10 @@ class Field(pn.viewable.Viewer):
 
     def _mark(self, faults: dict[str, str]) -> None:
         sentence = faults.get(self._name, "")
+        if self._fault is None:
+            if not sentence:
+                return
+            self._fault = pn.pane.HTML("", visible=False, margin=0, sizing_mode="stretch_width")
+            self._column.append(self._fault)
         self._widget.css_classes = ["wrong"] if sentence else []
         self._fault.param.update(object=f'<p class="bad" role="alert">{escape(sentence)}</p>' if sentence else "", visible=bool(sentence))

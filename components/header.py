@@ -32,8 +32,7 @@ class HeaderView(pn.viewable.Viewer):
         self._title = pn.pane.HTML("", css_classes=["title"], margin=0)
         theme = pn.widgets.Button(name="◐", description="Light or dark", css_classes=["act", "icon"], margin=0)
         theme.js_on_click(code=TOGGLE)
-        spacer = pn.Spacer(sizing_mode="stretch_width")
-        self._row = pn.Row(self._title, spacer, FilesView(session), theme, css_classes=["header"], margin=0)
+        self._row = pn.Row(self._title, FilesView(session), theme, css_classes=["header"], margin=0)
         session.param.watch(lambda _: self.refresh(), "run")
         self.refresh()
 

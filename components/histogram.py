@@ -10,10 +10,16 @@ import panel as pn
 
 from components.elements.histogram import FLOOR, histogram_columns, histogram_picture
 from components.pane import Pane, empty_state
-from dashboard.analysis.sky_width import significance_histogram
+from dashboard.analysis.sky_width import SignificanceHistogram, significance_histogram
+from dashboard.products.mosaic import Mosaic
 from dashboard.session import Session
 
 EMPTY = "The distribution of significance appears with the first batch. Empty sky of pure counting noise has width 1."
+
+
+def scaled_histogram(mosaic: Mosaic) -> SignificanceHistogram:
+    """In steps of 0.2, divided by the local width."""
+    return significance_histogram(mosaic, 100, scaled=True)
 
 
 class HistogramView(pn.viewable.Viewer):
@@ -23,7 +29,7 @@ class HistogramView(pn.viewable.Viewer):
         super().__init__(**params)
         self._session = session
         self._curves: list[Any] = []
-        self._told = pn.pane.HTML("", css_classes=["told"], margin=0)
+        self._told = pn.pane.HTML("", css_classes=["pane-foot"], margin=0)
         self._pane = Pane("Significance of all pixels, scaled", body=empty_state(EMPTY), foot=self._told)
         session.param.watch(lambda _: self.refresh(), "product_version")
         self.refresh()
@@ -33,10 +39,9 @@ class HistogramView(pn.viewable.Viewer):
 
     def refresh(self) -> None:
         """Show the session's mosaic."""
-        mosaic = self._session.mosaic
-        if mosaic is None:
+        if self._session.findings is None:
             return
-        histogram = significance_histogram(mosaic, 100, scaled=True)
+        histogram = self._session.findings.view(scaled_histogram)
         if self._curves:
             for source, columns in zip(self._curves, histogram_columns(histogram).values(), strict=True):
                 source.data = columns

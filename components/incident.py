@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import logging
 import secrets
-
-import panel as pn
+from collections.abc import Callable
 
 from dashboard.errors import DashboardError
+from dashboard.session import Session
 
 log = logging.getLogger(__name__)
 
 
-def report(error: Exception) -> None:
+def reporter(session: Session) -> Callable[[Exception], None]:
     """Panel's exception handler: our own errors and param's refusals speak for themselves, the rest gets a number."""
-    if isinstance(error, DashboardError | ValueError):
-        sentence = str(error)
-    else:
-        number = secrets.token_hex(3)
-        log.error("incident %s", number, exc_info=error)
-        sentence = f"Something went wrong that should not have (incident {number}). The run goes on; load the page again."
-    if pn.state.notifications is not None:
-        pn.state.notifications.error(sentence, duration=10_000)
+
+    def report(error: Exception) -> None:
+        if isinstance(error, DashboardError | ValueError):
+            sentence = str(error)
+        else:
+            number = secrets.token_hex(3)
+            log.error("incident %s", number, exc_info=error)
+            sentence = f"Something went wrong that should not have (incident {number}). The run goes on; load the page again."
+        session.param.update(problem=sentence, busy="")
+
+    return report

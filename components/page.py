@@ -7,6 +7,7 @@ from typing import Any
 
 import panel as pn
 from bokeh.models import CustomJS
+from bokeh.settings import settings
 
 from components.ask import AskView
 from components.header import SAVED_THEME, HeaderView
@@ -18,6 +19,7 @@ from dashboard.errors import DashboardError
 from dashboard.session import Session
 
 REFRESH_MS = 400
+settings.perform_document_validation = False  # three walks through every new document, to find what only a developer could mend
 
 
 class Page(pn.viewable.Viewer):

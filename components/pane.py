@@ -21,9 +21,8 @@ class Pane(pn.viewable.Viewer):
     ) -> None:
         super().__init__()
         heading = pn.pane.HTML(f"<h2>{title}</h2>", css_classes=["pane-title"], margin=0)
-        head = pn.Row(heading, *bar, pn.Spacer(sizing_mode="stretch_width"), *menu, css_classes=["pane-bar"], margin=0)
-        self._body = pn.Column(body, css_classes=["pane-body"], sizing_mode="stretch_both", margin=0)
-        parts = [head, self._body] if foot is None else [head, self._body, pn.Row(foot, css_classes=["pane-foot"], margin=0)]
+        head = pn.Row(heading, *bar, *menu, css_classes=["pane-bar"], margin=0)
+        parts = [head, body] if foot is None else [head, body, foot]
         self._frame = pn.Column(*parts, css_classes=["pane", css_class] if css_class else ["pane"], margin=0, sizing_mode="stretch_both")
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -32,8 +31,8 @@ class Pane(pn.viewable.Viewer):
     @property
     def body(self) -> Any:
         """What the frame holds."""
-        return self._body[0]
+        return self._frame[1]
 
     @body.setter
     def body(self, content: Any) -> None:
-        self._body[:] = [content]
+        self._frame[1] = content

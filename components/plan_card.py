@@ -10,25 +10,30 @@ from dashboard.session import Session
 INVITATION = "Plan shows the science windows and batches before anything is sent."
 
 
-def plan_lines(plan: Plan, computed: int) -> str:
-    """HTML of a plan of which `computed` batches are there already."""
+def plan_lines(plan: Plan, computed: int, missing: tuple[str, ...]) -> str:
+    """HTML of a plan of which `computed` batches are there already, and for which the user lacks the roles `missing`."""
     batches, left = len(plan.batches), len(plan.batches) - computed
     ready = f" · {computed} already computed" if computed else ""
-    roles = f"▲ needs the roles {', '.join(plan.roles_needed)}" if plan.roles_needed else "✓ anonymous is enough (public, ≤ 50 ScW a batch)"
+    if missing:
+        roles = (
+            f"▲ needs the role{'s' * (len(missing) > 1)} {', '.join(missing)}: give a token that has {'them' if len(missing) > 1 else 'it'}"
+        )
+    else:
+        roles = "✓ your token has the roles it needs" if plan.roles_needed else "✓ anonymous is enough (public, ≤ 50 ScW a batch)"
     target = plan.target
     return (
         f'<p class="quiet">{escape(target.name)} {target.ra:.4f} {target.dec:+.4f} ({escape(target.origin)})</p>'
         f'<p class="big">{plan.n_scw} ScW · {exposure_text(plan.exposure)} · {batches} batch{"es" * (batches != 1)}</p>'
         f'<p class="quiet">{escape(plan.time_text(left))}{ready}</p>'
         + "".join(f'<p class="quiet">1σ at the target: {escape(text)}</p>' for text in plan.sensitivity_texts())
-        + f'<p class="{"warn" if plan.roles_needed else "ok"}">{escape(roles)}</p>'
+        + f'<p class="{"warn" if missing else "ok"}">{escape(roles)}</p>'
         + "".join(f'<p class="warn">▲ {escape(notice)}</p>' for notice in plan.notices)
     )
 
 
 def plan_card(session: Session) -> str:
     """HTML: what is wrong, what is being waited for, or the plan."""
-    if session.faults:
+    if session.faults and not session.problem:
         return f'<p class="bad">✗ {len(session.faults)} value{"s" * (len(session.faults) > 1)} to correct</p>' + _elsewhere(session)
     if session.problem:
         return f'<p class="bad" role="alert">{escape(session.problem)}</p>'
@@ -36,7 +41,7 @@ def plan_card(session: Session) -> str:
         return f'<p class="quiet" role="status">{escape(session.busy)} …</p>'
     if session.plan is None:
         return f'<p class="quiet">{INVITATION}</p>'
-    return plan_lines(session.plan, session.computed)
+    return plan_lines(session.plan, session.computed, session.roles_missing)
 
 
 def _elsewhere(session: Session) -> str:

@@ -8,7 +8,7 @@ import holoviews as hv
 import numpy as np
 import panel as pn
 import param
-from bokeh.events import MouseLeave, MouseMove
+from bokeh.events import MouseLeave, MouseMove, RangesUpdate
 from bokeh.models import BoxZoomTool, ColumnDataSource, CustomJS, FixedTicker, PanTool, ResetTool, SaveTool, WheelZoomTool
 from bokeh.models.annotations import ColorBar
 from bokeh.models.widgets.markups import Div
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from assets import asset_path
 from components.elements.scale import Scale, natural_scale
 from components.elements.sky import sky_picture, source_columns
+from components.elements.window import BUDGET, Range, Window, around, seen
 from components.pane import Pane, empty_state
 from dashboard.products.mosaic import Mosaic
 from dashboard.session import Session
@@ -42,6 +43,13 @@ def plane_values(mosaic: Mosaic, plane: str) -> NDArray[Any]:
     return np.where(inside, values, np.nan)
 
 
+def coloured(mosaic: Mosaic, plane: str, stretch: str) -> tuple[Scale, NDArray[np.uint8]]:
+    """The scale of a plane, and its (ny, nx) palette indices."""
+    values = plane_values(mosaic, plane)
+    scale = natural_scale(values, plane, stretch)
+    return scale, scale.indices(values)
+
+
 class SkyView(pn.viewable.Viewer):
     """The map with its switches and the line of numbers below it.
 
@@ -56,11 +64,13 @@ class SkyView(pn.viewable.Viewer):
         super().__init__(**params)
         self._session = session
         self._figure: figure | None = None
+        self._window = Window(0, 1, 0, 1)
         self._info = ColumnDataSource()
         self._readout = Div(text=HINT, tags=[HINT], css_classes=["readout"], sizing_mode="stretch_width")
         planes = pn.widgets.RadioButtonGroup.from_param(self.param.plane, name="", css_classes=["chips"])
         stretches = pn.widgets.Select.from_param(self.param.stretch, name="", css_classes=["menu"], width=80)
-        self._pane = Pane("Sky", bar=[planes], menu=[stretches], body=empty_state(EMPTY), foot=self._readout)
+        foot = pn.Row(self._readout, css_classes=["pane-foot"], margin=0)
+        self._pane = Pane("Sky", bar=[planes], menu=[stretches], body=empty_state(EMPTY), foot=foot)
         session.param.watch(lambda _: self.refresh(), "product_version")
         self.param.watch(lambda _: self.refresh(), ["plane", "stretch"])
         self.refresh()
@@ -70,16 +80,15 @@ class SkyView(pn.viewable.Viewer):
 
     def refresh(self) -> None:
         """Show the session's mosaic."""
-        mosaic = self._session.mosaic
-        if mosaic is None:
+        findings = self._session.findings
+        if findings is None:
             return
-        values = plane_values(mosaic, self.plane)
-        scale = natural_scale(values, self.plane, self.stretch)
-        indices = scale.indices(values)
+        mosaic = findings.mosaic
+        scale, indices = findings.view(coloured, self.plane, self.stretch)
         if self._figure is None or self._shape != mosaic.shape:
             self._build(mosaic, indices)
         else:
-            self._image.data = {**self._image.data, "image": [indices]}
+            self._image.data = self._window.columns(indices)
             self._rings.data = self._ring_columns(mosaic)
             columns = source_columns(self._session.sources, mosaic.wcs)
             self._names.data = {key: columns[key] for key in ("x", "y", "name")}
@@ -96,10 +105,20 @@ class SkyView(pn.viewable.Viewer):
         reach = half_width / float(np.abs(mosaic.wcs.pixel_scale_matrix).max())
         self._figure.x_range.update(start=x - reach, end=x + reach)
         self._figure.y_range.update(start=y - reach, end=y + reach)
+        self._look_at((x - reach, x + reach), (y - reach, y + reach))
+
+    def _look_at(self, x: Range, y: Range) -> None:
+        """Draw a large map anew where the window does not hold what is seen, or not as sharply as it could."""
+        findings = self._session.findings
+        if findings is None or self._window.serves(seen(findings.mosaic.shape, x, y)):
+            return
+        self._window = around(findings.mosaic.shape, x, y)
+        self._image.data = self._window.columns(findings.view(coloured, self.plane, self.stretch)[1])
 
     def _build(self, mosaic: Mosaic, indices: NDArray[np.uint8]) -> None:
         """The figure, once for every grid."""
-        self._shape = mosaic.shape
+        self._shape = ny, nx = mosaic.shape
+        self._window = around(mosaic.shape, (-0.5, nx - 0.5), (-0.5, ny - 0.5))
         picture = sky_picture(indices, mosaic.wcs, self._session.sources)
         plot = hv.render(picture.opts(responsive=True, xaxis=None, yaxis=None, default_tools=[], toolbar="above"))
         wheel, pan = WheelZoomTool(zoom_on_axis=False), PanTool()
@@ -114,6 +133,7 @@ class SkyView(pn.viewable.Viewer):
         # Where all first rings have one colour, HoloViews writes it into the glyph: later ones need their own.
         rings.update(selection_glyph=None, nonselection_glyph=None, hover_glyph=None, muted_glyph=None)
         rings.glyph.line_color = "line_color"
+        self._image.data = self._window.columns(indices)
         self._rings = rings.data_source
         self._rings.data = self._ring_columns(mosaic)
         self._bar = ColorBar(
@@ -134,6 +154,8 @@ class SkyView(pn.viewable.Viewer):
         cursor = CustomJS(
             args={"info": self._info, "out": self._readout, "source": self._image}, code=asset_path("sky_cursor.js").read_text()
         )
+        if nx * ny > BUDGET:
+            plot.on_event(RangesUpdate, lambda event: self._look_at((event.x0, event.x1), (event.y0, event.y1)))
         plot.js_on_event(MouseMove, cursor)
         plot.js_on_event(MouseLeave, CustomJS(args={"out": self._readout}, code="out.text = out.tags[0]"))
         self._figure = plot

@@ -43,9 +43,10 @@ def rows(table: SourceTable) -> pd.DataFrame:
 def status(table: SourceTable) -> str:
     """One line: counts, the width of empty sky, false peaks."""
     new = sum(s.kind == "new" for s in table.sources)
+    edge = " · ▲ at the edge" if any(s.near_edge for s in table.sources) else ""
     return (
         f"{len(table.detected)} above {table.threshold:g} σ · {new} new · σ(empty sky) {table.sky_width:.2f}"
-        f" · {table.negative_peaks} peaks below −{table.threshold:g} σ · flux in {table.flux_unit or 'no unit'}{' · ▲ at the edge' * any(s.near_edge for s in table.sources)}"
+        f" · {table.negative_peaks} peaks below −{table.threshold:g} σ · flux in {table.flux_unit or 'no unit'}{edge}"
     )
 
 
@@ -55,7 +56,7 @@ class SourcesView(pn.viewable.Viewer):
     def __init__(self, session: Session, sky: SkyView, **params: Any) -> None:
         super().__init__(**params)
         self._session, self._sky = session, sky
-        self._status = pn.pane.HTML("", css_classes=["told"], margin=0)
+        self._status = pn.pane.HTML("", css_classes=["pane-foot"], margin=0)
         self._table: Any = None
         self._pane = Pane("Sources", body=empty_state(EMPTY), foot=self._status)
         session.param.watch(lambda _: self.refresh(), "product_version")

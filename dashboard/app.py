@@ -3,19 +3,22 @@
 import panel as pn
 
 from assets import asset_path
-from components.incident import report
+from components.incident import reporter
 from components.page import Page
+from components.sheet import Sheet
 from dashboard.identity import Identity
 from dashboard.session import Session
 from dashboard.settings import Settings
 
+session = Session(Settings.from_environment(), Identity(origin="page"))
 pn.extension(
     "tabulator",
-    notifications=True,
-    exception_handler=report,
+    design=Sheet,
+    exception_handler=reporter(session),
     sizing_mode="stretch_width",
-    raw_css=[asset_path("page.css").read_text()],
+    browser_info=False,
     global_css=[asset_path("theme.css").read_text()],
 )
-session = Session(Settings.from_environment(), Identity(origin="page"))
-Page(session, run_id=pn.state.session_args.get("run", [b""])[0].decode()).servable(title="INTEGRAL dashboard")
+assert pn.state.curdoc is not None
+with pn.state.curdoc.models.freeze():
+    Page(session, run_id=pn.state.session_args.get("run", [b""])[0].decode()).servable(title="INTEGRAL dashboard")

@@ -6,11 +6,13 @@ long and are called in a thread; what they return is then assigned in the sessio
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import param
 
-from dashboard.errors import DashboardError, RequestError
+from dashboard.dispatcher.token import inspect
+from dashboard.errors import DashboardError, RequestError, TokenExpired
 from dashboard.identity import Identity
 from dashboard.plan.plan import Plan
 from dashboard.products.catalog import SourceTable
@@ -18,11 +20,11 @@ from dashboard.products.mosaic import Mosaic
 from dashboard.request.checks import problems
 from dashboard.request.request import Request
 from dashboard.road import prepare
-from dashboard.runs.process import ensure_worker, host_for
-from dashboard.runs.results import load_mosaic, load_sources
+from dashboard.runs.process import ensure_worker, hand_token, host_for
 from dashboard.runs.run_state import RunState
 from dashboard.runs.store import RunStore
 from dashboard.settings import Settings
+from dashboard.watcher import Findings, Watch, watcher
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "Crab": {"src_name": "Crab", "T1": "2009-02-15T00:00:00", "T2": "2009-03-30T00:00:00"},
@@ -63,9 +65,8 @@ class Session(param.Parameterized):
         self.settings = settings
         self.identity = identity
         self.store = RunStore(settings)
-        self.mosaic: Mosaic | None = None
-        self.sources = SourceTable()
-        self._seen = -1
+        self.findings: Findings | None = None
+        self._watch: Watch | None = None
         self.request.param.watch(self._changed, list(self.request.param))
 
     def _changed(self, *_: Any) -> None:
@@ -76,6 +77,29 @@ class Session(param.Parameterized):
         """Blocking: see that the worker, and what the present host needs, is there before anyone waits for it."""
         ensure_worker(self.settings)
         host_for(self.settings, self.request.host_type)
+
+    def take_token(self, text: str) -> None:
+        """Blocking: read a token, give it to the worker, and remember what it says, never the token itself.
+
+        Raises
+        ------
+        NotAuthorized
+            When it is no token.
+        TokenExpired
+            When it is too old.
+        RunError
+            When the worker takes tokens from another program.
+        """
+        facts = inspect(text) if text.strip() else None
+        if facts is not None and facts.expired:
+            raise TokenExpired("The token has expired: get a new one from the MMODA page, or go on without one.")
+        hand_token(self.settings, text)
+        self.identity = replace(self.identity, roles=facts.roles if facts else ())
+
+    @property
+    def roles_missing(self) -> tuple[str, ...]:
+        """Roles the plan needs that the user's token does not carry."""
+        return tuple(role for role in self.plan.roles_needed if role not in self.identity.roles) if self.plan else ()
 
     def judge(self) -> dict[str, str]:
         """What is wrong with the request, by field."""
@@ -132,26 +156,30 @@ class Session(param.Parameterized):
         except DashboardError as error:
             self.refuse(error)
 
+    @property
+    def mosaic(self) -> Mosaic | None:
+        """What has been added up so far; None before the first batch."""
+        return self.findings.mosaic if self.findings else None
+
+    @property
+    def sources(self) -> SourceTable:
+        """The sources found on it."""
+        return self.findings.sources if self.findings else SourceTable()
+
     def watch_run(self, run_id: str) -> None:
         """Look at another run from its beginning."""
-        state = self.store.state(run_id)
-        self.mosaic, self.sources, self._seen = None, SourceTable(), -1
-        self.run = state
+        self._watch = watcher(self.settings).watch(run_id)
+        self.findings, self.run = None, self._watch.look.state
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the run again when its version has changed; read its products when there are newer ones."""
-        if self.run is None:
+        """Take what the watcher has seen of the run since."""
+        if self._watch is None or self.run is None:
             return
         if not self.run.finished:
             ensure_worker(self.settings)
-        if self._seen >= 0 and self.store.versions([self.run.run_id]).get(self.run.run_id) == self._seen:
-            return
-        state = self.store.state(self.run.run_id)
-        newer = state.sum_version and (self.mosaic is None or state.sum_version != self.run.sum_version)
-        if newer:
-            self.mosaic, self.sources = load_mosaic(self.settings, state), load_sources(self.settings, state)
-        self._seen = state.version
-        self.run = state
+        look = self._watch.look
+        newer = look.findings is not self.findings
+        self.findings, self.run = look.findings, look.state
         if newer:
             self.product_version += 1

@@ -11,6 +11,7 @@ from bokeh.palettes import Inferno256
 from numpy.typing import NDArray
 
 from components.elements.graticule import graticule
+from components.elements.window import around
 from dashboard.products.catalog import SourceTable
 
 PALETTE = ("#101318", *Inferno256[1:])
@@ -36,16 +37,19 @@ def sky_picture(indices: NDArray[np.uint8], wcs: WCS, table: SourceTable) -> hv.
     Parameters
     ----------
     indices
-        (ny, nx) palette indices from `components.elements.scale`.
+        (ny, nx) palette indices from `components.elements.scale`; a large map is drawn in blocks, see `components.elements.window`.
     """
     ny, nx = indices.shape
-    image = hv.Image((np.arange(nx), np.arange(ny), indices), ["x", "y"], "index")
+    picture = around(indices.shape, (-0.5, nx - 0.5), (-0.5, ny - 0.5))
+    rows, columns = picture.size
+    x, y = ((np.arange(count) + 0.5) * picture.step - 0.5 for count in (columns, rows))
+    image = hv.Image((x, y, picture.cut(indices)), ["x", "y"], "index")
     grid = graticule(wcs, indices.shape)
     lines = hv.Path(list(grid.lines))
     marks = hv.Labels([(x, y, text) for x, y, text in grid.labels], ["x", "y"], "text")
-    columns = source_columns(table, wcs)
-    rings = hv.Points(columns, ["x", "y"], ["name", "colour"])
-    names = hv.Labels((columns["x"], columns["y"], columns["name"]), ["x", "y"], "name")
+    found = source_columns(table, wcs)
+    rings = hv.Points(found, ["x", "y"], ["name", "colour"])
+    names = hv.Labels((found["x"], found["y"], found["name"]), ["x", "y"], "name")
     return (
         image.opts(cmap=list(PALETTE), clim=(0, 255), colorbar=False)
         * lines.opts(color="white", alpha=0.22, line_width=0.8)

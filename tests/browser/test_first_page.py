@@ -6,6 +6,7 @@ import re
 import signal
 from pathlib import Path
 
+import pytest
 from astropy.io import fits
 from astropy.table import QTable
 from playwright.sync_api import expect
@@ -123,3 +124,36 @@ def test_zoom_stays_while_batches_land_and_visitors_do_not_meet(
     second_visitor.read("Nothing asked yet")
     second_visitor.fill("Source", "Vela X-1")
     assert visitor.field("Source").input_value() == "Crab"
+
+
+UNDER = """async ([x, y]) => {
+  for (const model of Bokeh.documents[0]._all_models.values())
+    if (model.type == "Figure" && model.js_event_callbacks.mousemove) {
+      const callback = model.js_event_callbacks.mousemove[0]
+      await callback.execute({x, y})
+      return callback.args.out.text
+    }
+}"""
+RINGS = """() => {
+  for (const model of Bokeh.documents[0]._all_models.values())
+    if (model.type == "ColumnDataSource" && model.data.name) return [[...model.data.name], [...model.data.x], [...model.data.y]]
+}"""
+
+
+def test_the_numbers_under_the_cursor_are_those_of_the_sky(served: Served, visitor: Visitor) -> None:
+    visitor.open(served.url)
+    ask_short(visitor)
+    visitor.click("Run")
+    visitor.read("1 of 1 batches", 120)
+    visitor.page.get_by_role("gridcell", name="Crab").wait_for(timeout=30_000)
+    names, xs, ys = visitor.page.evaluate(RINGS)
+    x, y = next((x, y) for name, x, y in zip(names, xs, ys, strict=True) if name == "Crab")
+    number = r"([−+]?[\d.]+)"
+    told = re.search(rf"RA {number} Dec {number} · ℓ {number} b {number} · significance ≥ 100 σ", visitor.page.evaluate(UNDER, [x, y]))
+    assert told is not None, "the Crab's own pixel is the brightest there is"
+    ra, dec, lon, lat = (float(value.replace("−", "-")) for value in told.groups())
+    assert (ra, dec) == pytest.approx((83.633, 22.014), abs=0.01)
+    assert (lon, lat) == pytest.approx((184.557, -5.784), abs=0.01)
+    right = re.search(rf"RA {number}", visitor.page.evaluate(UNDER, [x + 20, y]))
+    assert right is not None
+    assert float(right.group(1)) < ra, "RA grows to the left"

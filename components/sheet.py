@@ -1,0 +1,37 @@
+"""The page's style in every component's shadow root: one sheet a document, where `raw_css` would send a copy with each."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import panel.theme
+from bokeh.document import Document
+from bokeh.models import InlineStyleSheet
+from panel.theme import Design
+
+from assets import asset_path
+
+_sheets: WeakKeyDictionary[Document, InlineStyleSheet] = WeakKeyDictionary()
+
+
+@cache
+def _text() -> str:
+    """Ours, then those of Panel's native design."""
+    shipped = Path(panel.theme.__file__).with_name("css")
+    return "\n".join(path.read_text() for path in (asset_path("page.css"), shipped / "default.css", shipped / "native.css"))
+
+
+class Sheet(Design):
+    """Panel's native design and our style; give it to `pn.extension(design=...)`."""
+
+    def params(self, viewable: Any, doc: Document | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What a component gets before its own parameters."""
+        sheet = _sheets.get(doc) if doc is not None else None
+        if sheet is None:
+            sheet = InlineStyleSheet(css=_text())
+            if doc is not None:
+                _sheets[doc] = sheet
+        return {"stylesheets": [sheet]}, {}
