@@ -334,10 +334,10 @@ def main() -> None:
             bare = f"{1e3 * own:.0f} ms to read, colour and count pixels alone"
             row("a landing batch, one session watches", f"{1e3 * one:.0f} ms CPU", "50 ms", bare)
             more = [Visit(browser) for _ in range(4)]
-            for other in more:
-                other.go(f"{served.url}?run={run.run_id}")
-            for other in more:
-                other.page.wait_for_function(DRAWN, timeout=60_000)
+            for one_more in more:
+                one_more.go(f"{served.url}?run={run.run_id}")
+            for one_more in more:
+                one_more.page.wait_for_function(DRAWN, timeout=60_000)
             five = landing(served, run)
             row("  each further session", f"{1e3 * (five - one) / 4:.0f} ms CPU", "50 ms")
         browser.close()
