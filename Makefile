@@ -22,7 +22,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 bench: $(VENV)/.test
-	@for name in mosaic detection decoding; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@for name in mosaic detection decoding page; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 # uv is needed for this alone; uv.lock names registry hosts and is not kept.
 lock:

@@ -42,7 +42,7 @@ class AskView(pn.viewable.Viewer):
             self._more,
             pn.Column(self._plan, pn.Row(self._check, self._run, css_classes=["pair"], margin=0), css_classes=["decide"], margin=0),
             css_classes=["ask"],
-            sizing_mode="stretch_height",
+            sizing_mode="stretch_both",
             margin=0,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import holoviews as hv
 import numpy as np
@@ -22,6 +22,7 @@ from components.elements.window import BUDGET, Range, Window, around, seen
 from components.pane import Pane, empty_state
 from dashboard.products.mosaic import Mosaic
 from dashboard.session import Session
+from dashboard.watcher import Findings
 
 PLANES = ("significance", "flux", "exposure", "variance")
 STRETCHES = ("asinh", "sqrt", "linear")
@@ -50,6 +51,18 @@ def coloured(mosaic: Mosaic, plane: str, stretch: str) -> tuple[Scale, NDArray[n
     return scale, scale.indices(values)
 
 
+class Chips(pn.widgets.RadioButtonGroup):
+    """Acts at once: Panel waits 50 ms for more of the same, and nobody types into this."""
+
+    _debounce: ClassVar[int] = 1
+
+
+class Menu(pn.widgets.Select):
+    """Acts at once, too."""
+
+    _debounce: ClassVar[int] = 1
+
+
 class SkyView(pn.viewable.Viewer):
     """The map with its switches and the line of numbers below it.
 
@@ -64,11 +77,12 @@ class SkyView(pn.viewable.Viewer):
         super().__init__(**params)
         self._session = session
         self._figure: figure | None = None
+        self._shown: Findings | None = None
         self._window = Window(0, 1, 0, 1)
         self._info = ColumnDataSource()
         self._readout = Div(text=HINT, tags=[HINT], css_classes=["readout"], sizing_mode="stretch_width")
-        planes = pn.widgets.RadioButtonGroup.from_param(self.param.plane, name="", css_classes=["chips"])
-        stretches = pn.widgets.Select.from_param(self.param.stretch, name="", css_classes=["menu"], width=80)
+        planes = Chips.from_param(self.param.plane, name="", css_classes=["chips"])
+        stretches = Menu.from_param(self.param.stretch, name="", css_classes=["menu"], width=80)
         foot = pn.Row(self._readout, css_classes=["pane-foot"], margin=0)
         self._pane = Pane("Sky", bar=[planes], menu=[stretches], body=empty_state(EMPTY), foot=foot)
         session.param.watch(lambda _: self.refresh(), "product_version")
@@ -86,15 +100,16 @@ class SkyView(pn.viewable.Viewer):
         mosaic = findings.mosaic
         scale, indices = findings.view(coloured, self.plane, self.stretch)
         if self._figure is None or self._shape != mosaic.shape:
-            self._build(mosaic, indices)
+            self._build(findings, indices)
         else:
             self._image.data = self._window.columns(indices)
-            self._rings.data = self._ring_columns(mosaic)
-            columns = source_columns(self._session.sources, mosaic.wcs)
-            self._names.data = {key: columns[key] for key in ("x", "y", "name")}
+            if self._shown is not findings:
+                self._mark(findings)
+        self._shown = findings
         self._info.tags = [self._facts(mosaic, scale)]
         ticks = scale.ticks()
-        self._bar.update(ticker=FixedTicker(ticks=list(ticks)), major_label_overrides=ticks)
+        self._ticker.ticks = list(ticks)
+        self._bar.update(major_label_overrides=ticks)
 
     def centre(self, ra: float, dec: float, half_width: float = 3.0) -> None:
         """Bring a position (degrees) to the middle, `half_width` degrees to each side."""
@@ -115,11 +130,12 @@ class SkyView(pn.viewable.Viewer):
         self._window = around(findings.mosaic.shape, x, y)
         self._image.data = self._window.columns(findings.view(coloured, self.plane, self.stretch)[1])
 
-    def _build(self, mosaic: Mosaic, indices: NDArray[np.uint8]) -> None:
+    def _build(self, findings: Findings, indices: NDArray[np.uint8]) -> None:
         """The figure, once for every grid."""
+        mosaic = findings.mosaic
         self._shape = ny, nx = mosaic.shape
         self._window = around(mosaic.shape, (-0.5, nx - 0.5), (-0.5, ny - 0.5))
-        picture = sky_picture(indices, mosaic.wcs, self._session.sources)
+        picture = sky_picture(indices, mosaic.wcs, findings.sources)
         plot = hv.render(picture.opts(responsive=True, xaxis=None, yaxis=None, default_tools=[], toolbar="above"))
         wheel, pan = WheelZoomTool(zoom_on_axis=False), PanTool()
         plot.tools = [pan, wheel, BoxZoomTool(match_aspect=True), ResetTool(), SaveTool()]
@@ -135,8 +151,10 @@ class SkyView(pn.viewable.Viewer):
         rings.glyph.line_color = "line_color"
         self._image.data = self._window.columns(indices)
         self._rings = rings.data_source
-        self._rings.data = self._ring_columns(mosaic)
+        self._mark(findings)
+        self._ticker = FixedTicker()
         self._bar = ColorBar(
+            ticker=self._ticker,
             color_mapper=drawn["Image", None].glyph.color_mapper,
             width=9,
             height=220,
@@ -161,9 +179,11 @@ class SkyView(pn.viewable.Viewer):
         self._figure = plot
         self._pane.body = pn.pane.Bokeh(plot, sizing_mode="stretch_both", css_classes=["sky"])
 
-    def _ring_columns(self, mosaic: Mosaic) -> dict[str, Any]:
-        columns = source_columns(self._session.sources, mosaic.wcs)
-        return {"x": columns["x"], "y": columns["y"], "line_color": columns["colour"]}
+    def _mark(self, findings: Findings) -> None:
+        """Put rings and names on the sources."""
+        columns = source_columns(findings.sources, findings.mosaic.wcs)
+        self._rings.data = {"x": columns["x"], "y": columns["y"], "line_color": columns["colour"]}
+        self._names.data = {key: columns[key] for key in ("x", "y", "name")}
 
     def _facts(self, mosaic: Mosaic, scale: Scale) -> dict[str, Any]:
         """What the browser needs to turn a pixel into numbers."""
