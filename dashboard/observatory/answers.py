@@ -83,7 +83,7 @@ def done(query: Query, built: Built, scw_list: list[str]) -> dict[str, Any]:
     """The product."""
     products = {
         "numpy_data_product_list": built.products,
-        "catalog": built.catalog,
+        **({} if built.catalog is None else {"catalog": built.catalog}),
         "prod_process_message": "",
         "session_id": query.session,
         "job_id": query.job_id,
@@ -146,6 +146,7 @@ def reports(query: Query, job: Job) -> list[dict[str, Any]]:
     if job.state in ("ready", "done"):
         rows.append(row("mosaic_ii_skyimage", scw_list[-1], 100.0))
     if job.state in ("ready", "done", "failed"):
-        action, message = ("failed", "node_final failed") if job.state == "failed" else ("done", "node_final completed")
+        failed = f"{job.obstacle}: node failed" if job.obstacle else "node_final failed"
+        action, message = ("failed", failed) if job.state == "failed" else ("done", "node_final completed")
         rows.append({**common, "action": action, "node_id": "node_final", "message": message})
     return rows

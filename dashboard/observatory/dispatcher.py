@@ -114,7 +114,7 @@ class Dispatcher:
         if asked.instrument.offers[asked.product].build is None:
             raise Refused(f"The simulated observatory does not offer {asked.product} yet: ask for isgri_image.")
         if asked.dummy:
-            scw_list = products.canned()
+            scw_list = products.canned(asked.instrument)
             return await self._product(asked, await self.jobs.build(asked, scw_list), [], "")
         return await (self._submit(asked, request) if asked.status == "new" else self._poll(asked))
 
@@ -126,6 +126,9 @@ class Dispatcher:
                 else f"no science windows within {asked.values['radius']:g} deg between {asked.values['T1']} and {asked.values['T2']}"
             )
             return JSONResponse(answers.failing(asked, f'DDAException("{wrong}")'))
+        if asked.values.get("time_bin", 0.0) > query.LONGEST_BIN:
+            wrong = f"time bin {asked.values['time_bin']:g} s is larger than {query.LONGEST_BIN:g} s"
+            return JSONResponse(answers.failing(asked, f"RuntimeError('{wrong}')"))
         job = self.jobs.submit(asked)
         match job.failure:
             case "500":
@@ -162,7 +165,7 @@ class Dispatcher:
     async def _product(self, asked: Query, built: Built, scw_list: list[str], failure: str) -> Response:
         def encode() -> bytes:
             body: dict[str, Any] = answers.done(asked, built, scw_list)
-            if failure == "nan":
+            if failure == "nan" and built.products:
                 body["products"]["numpy_data_product_list"] = _with_nan(built)
             return json.dumps(body).encode()
 

@@ -88,22 +88,30 @@ class Grid:
         Of the reference pixel, degrees.
     half_x, half_y
         Pixels each side of the middle one.
+    pixel
+        Degrees.
     """
 
     ra: float
     dec: float
     half_x: int
     half_y: int
+    pixel: float = PIXEL
 
     @classmethod
     def of(cls, field: Field) -> Grid:
         """The grid that covers what the science windows see, centred on their mean axis."""
-        mean = (field.axes[:, 0] * field.effective[:, None]).sum(axis=0)
+        return cls.around(field.axes[:, 0] * field.effective[:, None], _outline(field.axes).reshape(-1, 3), PIXEL)
+
+    @classmethod
+    def around(cls, axes: Array, outline: Array, pixel: float) -> Grid:
+        """The grid centred on the mean of weighted axes (n, 3) that holds an outline of unit vectors (m, 3)."""
+        mean = axes.sum(axis=0)
         mean /= np.linalg.norm(mean)
         ra, dec = np.rad2deg(np.arctan2(mean[1], mean[0])) % 360.0, np.rad2deg(np.arcsin(mean[2]))
-        grid = cls(float(ra), float(dec), 0, 0)
-        x, y = grid.project(_outline(field.axes).reshape(-1, 3))
-        return cls(grid.ra, grid.dec, int(np.ceil(np.abs(x).max())) + _MARGIN, int(np.ceil(np.abs(y).max())) + _MARGIN)
+        grid = cls(float(ra), float(dec), 0, 0, pixel)
+        x, y = grid.project(outline)
+        return cls(grid.ra, grid.dec, int(np.ceil(np.abs(x).max())) + _MARGIN, int(np.ceil(np.abs(y).max())) + _MARGIN, pixel)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -121,12 +129,12 @@ class Grid:
         """Pixels (x, y) from the middle one, of unit vectors (m, 3); east is towards negative x. Held within the 60 degree limit."""
         ahead, east, north = self.basis @ directions.T
         ahead = np.maximum(ahead, np.hypot(east, north) / _LIMIT)
-        scale = 1.0 / np.deg2rad(PIXEL)
+        scale = 1.0 / np.deg2rad(self.pixel)
         return -east / ahead * scale, north / ahead * scale
 
     def tangents(self) -> tuple[Array, Array]:
         """Tangent-plane coordinates of columns (east) and rows (north)."""
-        step = np.deg2rad(PIXEL)
+        step = np.deg2rad(self.pixel)
         return -step * np.arange(-self.half_x, self.half_x + 1), step * np.arange(-self.half_y, self.half_y + 1)
 
     def directions(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Array:
@@ -210,7 +218,7 @@ def mosaic(swids: list[str], e1: float, e2: float, *, seed: int, coding_noise: f
         noise_map[seen] += level * noise.coding_field(grid.directions(*np.nonzero(seen)).astype(np.float32), e1, e2, seed)
     intensity = noise_map.copy()
     for number, flux in zip(field.sources, fluxes, strict=True):
-        _add_source(intensity, grid, sky.DIRECTIONS[number], flux)
+        add_source(intensity, grid, sky.DIRECTIONS[number], flux)
     intensity[~seen] = 0
     return Image(field, grid, intensity, deviation**2, exposure, noise_map)
 
@@ -245,12 +253,12 @@ def _accumulate(field: Field, grid: Grid, density: float, band: tuple[float, flo
     return weight, exposure, normals
 
 
-def _add_source(intensity: Map, grid: Grid, direction: Array, flux: float) -> None:
-    """Add a point source: Gaussian in the true distance on the sky, peak `flux`."""
+def add_source(intensity: Map, grid: Grid, direction: Array, flux: float, sigma: float = PSF_SIGMA) -> None:
+    """Add a point source: Gaussian in the true distance on the sky (`sigma` degrees), peak `flux`."""
     x, y = (float(p[0]) for p in grid.project(direction[None]))
     column, row = round(x) + grid.half_x, round(y) + grid.half_y
     rows, columns = np.mgrid[row - _STAMP : row + _STAMP + 1, column - _STAMP : column + _STAMP + 1].reshape(2, -1)
     inside = (rows >= 0) & (rows < intensity.shape[0]) & (columns >= 0) & (columns < intensity.shape[1])
     rows, columns = rows[inside], columns[inside]
-    distance = np.linalg.norm(grid.directions(rows, columns) - direction, axis=1) / np.deg2rad(PSF_SIGMA)
+    distance = np.linalg.norm(grid.directions(rows, columns) - direction, axis=1) / np.deg2rad(sigma)
     intensity[rows, columns] += (flux * np.exp(-0.5 * distance**2)).astype(np.float32)

@@ -12,9 +12,8 @@ from functools import partial
 from typing import Final, TypeVar
 
 from dashboard.observatory.knobs import Counts, Knobs
-from dashboard.observatory.mosaic_product import catalogue_json, data_product, empty_units
 from dashboard.observatory.pointings import history
-from dashboard.observatory.products import Built
+from dashboard.observatory.products import Built, nothing, obstacle
 from dashboard.observatory.query import Query
 
 T = TypeVar("T")
@@ -36,6 +35,8 @@ class Job:
         Monotonic seconds when it began to run, seconds a science window.
     failure
         Of its latest submission, "" for none.
+    obstacle
+        Why the backend could not compute it, in its words.
     lost
         The backend's callbacks do not arrive any more: the state stays.
     """
@@ -47,6 +48,7 @@ class Job:
     pace: float = 0.0
     submitted_at: float = field(default_factory=time.time)
     failure: str = ""
+    obstacle: str = ""
     lost: bool = False
     building: asyncio.Task[Built] | None = None
     task: asyncio.Task[None] | None = None
@@ -132,7 +134,8 @@ class Jobs:
             job.state, job.started_at, job.pace = "progress", time.monotonic(), self.knobs.time_per_scw
             await asyncio.sleep(job.pace * len(ids))
             job.finished = len(ids)
-            job.state = "failed" if job.failure == "backend" or not _computable(ids) else "ready"
+            job.obstacle = obstacle(job.query.product, ids)
+            job.state = "failed" if job.failure == "backend" or job.obstacle or not _computable(ids) else "ready"
         finally:
             self.counts.running -= 1
             self._start_waiting()
@@ -141,7 +144,7 @@ class Jobs:
         """The product of a job that is ready, built once even when several polls ask for it."""
         if job.failure == "empty":
             job.state = "done"
-            return Built([data_product(empty_units(self.knobs.seed))], catalogue_json([]))
+            return nothing(job.query.product, self.knobs.seed)
         if job.building is None:
             job.building = asyncio.create_task(self.build(job.query, job.query.scw_list))
         try:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import pickle
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.observatory import chance, sky
+from dashboard.observatory import chance, sky, table
 from dashboard.observatory.calibration import OSA11
-from dashboard.observatory.image import Image
-from dashboard.observatory.isgri import LIVE, PIXEL, PSF_SIGMA
+from dashboard.observatory.image import Grid, Image
+from dashboard.observatory.isgri import LIVE, PSF_SIGMA
 from dashboard.observatory.orbit import iso_of_ijd
 from dashboard.observatory.pointings import history
 from dashboard.observatory.sources import SOURCES
@@ -46,9 +46,9 @@ def data_unit(name: str, header: dict[str, Any], data: NDArray[Any] | None, kind
     }
 
 
-def data_product(units: list[dict[str, Any]]) -> dict[str, Any]:
+def data_product(units: list[dict[str, Any]], instrument: str = "isgri") -> dict[str, Any]:
     """The list of HDUs as a dispatcher's product."""
-    meta = {"product": "mosaic", "instrument": "isgri", "src_name": "", "query_parameters": None}
+    meta = {"product": "mosaic", "instrument": instrument, "src_name": "", "query_parameters": None}
     return {"data_unit_list": units, "name": "mosaic_image", "meta_data": json.dumps(meta)}
 
 
@@ -76,7 +76,7 @@ def mosaic_units(image: Image, e1: float, e2: float, seed: int) -> list[dict[str
                 "GCOUNT": 1,
             },
             **{"EXTNAME": "ISGR-MOSA-IMA", "EXTREL": "7.4", "BASETYPE": "DAL_ARRAY", **_COMMON, "OGID": "String", **dates, **times},
-            **{"DEADC": LIVE, "BUNIT": UNITS[kind], **_wcs(image), "HDUCLASS": "OGIP", "HDUDOC": "ISDC-IBIS ICD", "HDUVERS": "1.1.0"},
+            **{"DEADC": LIVE, "BUNIT": UNITS[kind], **wcs(image.grid), "HDUCLASS": "OGIP", "HDUDOC": "ISDC-IBIS ICD", "HDUVERS": "1.1.0"},
             **{"HDUCLAS1": "IMAGE", "CHANTYPE": "PI", **band, "IMATYPE": kind, "MOSASPR": 1, "EXTVER": version, "GRPID1": 1},
             **{"STAMP": f"{DATE} {CREATOR}", "SIMSEED": seed, "COMMENT": "Simulated: not INTEGRAL data"},
         }
@@ -91,51 +91,38 @@ def empty_units(seed: int) -> list[dict[str, Any]]:
     return [data_unit("PRIMARY", primary, None, "primary"), data_unit("image", header, np.zeros((100, 100), ">f4"), "image")]
 
 
-def _wcs(image: Image) -> dict[str, Any]:
-    grid = image.grid
+def wcs(grid: Grid) -> dict[str, Any]:
+    """The cards of a grid's projection."""
     axis1 = {"CTYPE1": "RA---TAN", "CRPIX1": grid.half_x + 1.0, "CRVAL1": grid.ra, "CUNIT1": "deg"}
     axis2 = {"CTYPE2": "DEC--TAN", "CRPIX2": grid.half_y + 1.0, "CRVAL2": grid.dec, "CUNIT2": "deg"}
-    matrix = {"CD1_1": -PIXEL, "CD1_2": 0.0, "CD2_1": 0.0, "CD2_2": PIXEL, "LONGPOLE": 180, "LATPOLE": 0}
+    matrix = {"CD1_1": -grid.pixel, "CD1_2": 0.0, "CD2_1": 0.0, "CD2_2": grid.pixel, "LONGPOLE": 180, "LATPOLE": 0}
     return {**axis1, **axis2, **matrix, "RADECSYS": "FK5", "EQUINOX": 2000.0}
 
 
 def _grouping(times: dict[str, float], band: dict[str, Any], dates: dict[str, Any], seed: int) -> dict[str, Any]:
-    """The index of the maps, written and read once so that it is what a FITS file holds."""
-    from astropy.io import fits
-
+    """The index of the maps."""
     count = len(UNITS)
-    texts = {
-        "MEMBER_XTENSION": (8, "IMAGE"),
-        "MEMBER_NAME": (32, "ISGR-MOSA-IMA"),
-        "MEMBER_LOCATION": (256, ""),
-        "MEMBER_URI_TYPE": (3, ""),
-    }
-
-    def text(name: str) -> fits.Column:
-        width, value = texts[name]
-        return fits.Column(name, f"{width}A", array=np.full(count, value, f"S{width}"))
-
-    def channel(name: str) -> fits.Column:
-        return fits.Column(name, "1I", bscale=1, bzero=32768, array=np.full(count, band[name], np.uint16))
 
     columns = [
-        *(text("MEMBER_XTENSION"), text("MEMBER_NAME"), fits.Column("MEMBER_VERSION", "1J", null=0, array=np.arange(1, count + 1))),
-        *(fits.Column("MEMBER_POSITION", "1J", null=0, array=np.arange(3, count + 3)), text("MEMBER_LOCATION"), text("MEMBER_URI_TYPE")),
-        *(fits.Column("IMATYPE", "32A", array=np.array(list(UNITS), "S32")), channel("CHANMIN"), channel("CHANMAX")),
-        *(fits.Column(name, "1E", unit="keV", array=np.full(count, band[name], np.float32)) for name in ("E_MIN", "E_MEAN", "E_MAX")),
-        *(fits.Column(name, "1D", unit=unit, array=np.full(count, times[name])) for name, unit in _TIMES.items()),
+        *members("ISGR-MOSA-IMA", count),
+        table.text("IMATYPE", 32, list(UNITS)),
+        *(table.column(n, "1I", np.full(count, band[n], np.uint16), bscale=1, bzero=32768) for n in ("CHANMIN", "CHANMAX")),
+        *(table.column(name, "1E", np.full(count, band[name]), "keV") for name in ("E_MIN", "E_MEAN", "E_MAX")),
+        *(table.column(name, "1D", np.full(count, times[name]), unit) for name, unit in _TIMES.items()),
     ]
-    table = fits.BinTableHDU.from_columns(columns, name="GROUPING")
-    table.ver = 1
-    extra = {"GRPNAME": "ISGR-MOSA-IMA-IDX", "GRPID1": -1, "GRPLC1": "ogg.fits", "IDXMEMBR": "ISGR-MOSA-IMA", "EXTREL": "7.2"}
-    for key, value in {**extra, "BASETYPE": "DAL_GROUP", **_COMMON, **dates, "STAMP": f"{DATE} {CREATOR}", "SIMSEED": seed}.items():
-        table.header[key] = value
-    file = io.BytesIO()
-    fits.HDUList([fits.PrimaryHDU(), table]).writeto(file)
-    file.seek(0)
-    with fits.open(file) as written:
-        stored = written["GROUPING"]
-        return data_unit("GROUPING", dict(stored.header.items()), stored.data, "bintable")
+    index = {"GRPNAME": "ISGR-MOSA-IMA-IDX", "GRPID1": -1, "GRPLC1": "ogg.fits", "IDXMEMBR": "ISGR-MOSA-IMA", "EXTREL": "7.2"}
+    header = {**index, "BASETYPE": "DAL_GROUP", **_COMMON, **dates, "STAMP": f"{DATE} {CREATOR}", "SIMSEED": seed}
+    return data_unit("GROUPING", *table.stored("GROUPING", columns, header), "bintable")
+
+
+def members(name: str, count: int) -> list[Any]:
+    """The columns of a GROUPING table that say where its members are: `count` images of one name that follow it."""
+    number = np.arange(1, count + 1)
+    return [
+        *(table.text("MEMBER_XTENSION", 8, ["IMAGE"] * count), table.text("MEMBER_NAME", 32, [name] * count)),
+        *(table.column("MEMBER_VERSION", "1J", number, null=0), table.column("MEMBER_POSITION", "1J", number + 2, null=0)),
+        *(table.text("MEMBER_LOCATION", 256, [""] * count), table.text("MEMBER_URI_TYPE", 3, [""] * count)),
+    ]
 
 
 _COLUMNS: Final = {
@@ -170,10 +157,10 @@ def catalogue(image: Image, e1: float, e2: float, threshold: float, seed: int, o
     return catalogue_json(rows)
 
 
-def catalogue_json(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
+def catalogue_json(rows: list[tuple[Any, ...]], columns: Mapping[str, str] = _COLUMNS) -> dict[str, Any]:
     """The table as the dispatcher writes it; rows in the order of its columns."""
-    lists = [list(values) for values in zip(*rows, strict=True)] if rows else [[] for _ in _COLUMNS]
+    lists = [list(values) for values in zip(*rows, strict=True)] if rows else [[] for _ in columns]
     return {
-        **{"cat_frame": "fk5", "cat_coord_units": "deg", "cat_column_list": lists, "cat_column_names": list(_COLUMNS)},
-        **{"cat_column_descr": [list(pair) for pair in _COLUMNS.items()], "cat_lat_name": "dec", "cat_lon_name": "ra"},
+        **{"cat_frame": "fk5", "cat_coord_units": "deg", "cat_column_list": lists, "cat_column_names": list(columns)},
+        **{"cat_column_descr": [list(pair) for pair in columns.items()], "cat_lat_name": "dec", "cat_lon_name": "ra"},
     }

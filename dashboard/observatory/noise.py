@@ -20,14 +20,14 @@ def white(swid: str, e1: float, e2: float, seed: int) -> Map:
     return chance.generator("white", swid, float(e1), float(e2), seed).standard_normal((LATTICE, LATTICE), np.float32)
 
 
-def correlate(normals: Map) -> Map:
-    """White normals to normals of unit variance whose autocorrelation is the point spread function.
+def correlate(normals: Map, width: float = PSF_SIGMA / PIXEL) -> Map:
+    """White normals to normals of unit variance whose autocorrelation is the point spread function, of sigma `width` in pixels.
 
-    The kernel is a Gaussian sqrt(2) times narrower than the PSF with unit sum of squares: its own autocorrelation is the PSF.
+    The kernel is the square root of that function in Fourier space, with unit sum of squares: its own autocorrelation is the function,
+    at whole pixels, however few of them it is wide.
     """
-    sigma = PSF_SIGMA / PIXEL / np.sqrt(2.0)
-    x = np.arange(-4, 5)
-    kernel = np.exp(-0.5 * (x / sigma) ** 2)
+    psf = np.exp(-0.5 * (np.fft.fftfreq(64, 1 / 64) / width) ** 2)
+    kernel = np.fft.ifft(np.sqrt(np.maximum(np.fft.fft(psf).real, 0))).real[np.arange(-4, 5)]
     kernel = (kernel / np.sqrt(np.sum(kernel**2))).astype(np.float32)
     rows, columns = normals.shape
     padded = np.pad(normals, 4)
@@ -36,13 +36,15 @@ def correlate(normals: Map) -> Map:
 
 
 @lru_cache(maxsize=64)
-def _waves(e1: float, e2: float, seed: int) -> tuple[Map, Map]:
-    rng = chance.generator("coding", float(e1), float(e2), seed)
-    vectors = rng.standard_normal((WAVES, 3)) / np.deg2rad(PSF_SIGMA)
-    return vectors.astype(np.float32), rng.uniform(0.0, 2.0 * np.pi, WAVES).astype(np.float32)
+def _waves(e1: float, e2: float, seed: int, sigma: float, camera: str, waves: int) -> tuple[Map, Map]:
+    rng = chance.generator("coding", *([camera] if camera else []), float(e1), float(e2), seed)
+    vectors = rng.standard_normal((waves, 3)) / np.deg2rad(sigma)
+    return vectors.astype(np.float32), rng.uniform(0.0, 2.0 * np.pi, waves).astype(np.float32)
 
 
-def coding_field(directions: Map, e1: float, e2: float, seed: int) -> Map:
+def coding_field(
+    directions: Map, e1: float, e2: float, seed: int, *, sigma: float = PSF_SIGMA, camera: str = "", waves: int = WAVES
+) -> Map:
     """Random field fixed on the sky, of unit variance, correlated as the point spread function.
 
     Plane waves in the space of unit vectors: with wave vectors normal of width 1/sigma the covariance is that Gaussian of the
@@ -52,15 +54,21 @@ def coding_field(directions: Map, e1: float, e2: float, seed: int) -> Map:
     ----------
     directions
         Unit vectors (n, 3).
+    sigma
+        Of the point spread function, degrees.
+    camera
+        Whose field: "" for ISGRI's.
+    waves
+        How many make the field.
 
     Returns
     -------
     ndarray
         (n,)
     """
-    vectors, phases = _waves(e1, e2, seed)
+    vectors, phases = _waves(e1, e2, seed, sigma, camera, waves)
     total = np.zeros(len(directions), np.float32)
     for start in range(0, len(directions), 8192):
         part = slice(start, start + 8192)
         total[part] = np.cos(directions[part] @ vectors.T + phases).sum(axis=1)
-    return total * np.float32(np.sqrt(2.0 / WAVES))
+    return total * np.float32(np.sqrt(2.0 / waves))

@@ -9,8 +9,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from dashboard.observatory import image, mosaic_product
+from dashboard.observatory import (
+    image,
+    jemx_channels,
+    jemx_image,
+    jemx_mosaic_product,
+    light_curve,
+    light_curve_product,
+    mosaic_product,
+    response,
+    spectrum_product,
+)
+from dashboard.observatory.camera import Camera, Isgri, Jemx
+from dashboard.observatory.extraction import Extraction
 from dashboard.observatory.pointings import history
+from dashboard.observatory.view import View
 
 
 @dataclass(frozen=True)
@@ -34,10 +47,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Built:
-    """Content of a product: HDU lists and the catalogue, both in JSON form."""
+    """Content of a product: HDU lists, and the catalogue of an image, both in JSON form."""
 
     products: list[dict[str, Any]]
-    catalog: dict[str, Any]
+    catalog: dict[str, Any] | None = None
 
 
 Builder = Callable[[Mapping[str, Any], int, float], Built]
@@ -120,32 +133,92 @@ def isgri_image(parameters: Mapping[str, Any], seed: int, coding_noise: float) -
     return Built([mosaic_product.data_product(units)], mosaic_product.catalogue(made, e1, e2, parameters["detection_threshold"], seed, osa))
 
 
+def jemx_mosaic(parameters: Mapping[str, Any], seed: int, coding_noise: float) -> Built:
+    """Mosaic and catalogue of a query to one unit of JEM-X; the placeholder when it was never on."""
+    view = View.of(Jemx(parameters["jemx_num"]), parameters["scw_list"])
+    if not len(view):
+        return nothing("jemx_image", seed)
+    made = jemx_image.mosaic(view, parameters["E1_keV"], parameters["E2_keV"], seed=seed, coding_noise=coding_noise)
+    product = mosaic_product.data_product(jemx_mosaic_product.mosaic_units(made, seed), "jemx")
+    return Built([product], jemx_mosaic_product.catalogue(made, parameters["detection_threshold"], seed))
+
+
+def nothing(product: str, seed: int) -> Built:
+    """What the backend sends when it found nothing: a placeholder for an image, else no products."""
+    if not product.endswith("_image"):
+        return Built([])
+    empty = jemx_mosaic_product.empty_catalogue() if product == "jemx_image" else mosaic_product.catalogue_json([])
+    return Built([mosaic_product.data_product(mosaic_product.empty_units(seed), product.split("_")[0])], empty)
+
+
+def isgri_lc(parameters: Mapping[str, Any], seed: int, coding_noise: float) -> Built:
+    """Light curves of an ISGRI query."""
+    return _light_curves(Isgri(parameters["osa_version"]), parameters, (parameters["E1_keV"], parameters["E2_keV"]), seed)
+
+
+def jemx_lc(parameters: Mapping[str, Any], seed: int, coding_noise: float) -> Built:
+    """Light curves of a query to one unit of JEM-X, in the band of whole channels."""
+    band = jemx_channels.band(parameters["E1_keV"], parameters["E2_keV"])[2:]
+    return _light_curves(Jemx(parameters["jemx_num"]), parameters, band, seed)
+
+
+def _light_curves(camera: Camera, parameters: Mapping[str, Any], band: tuple[float, float], seed: int) -> Built:
+    view, time_bin = View.of(camera, parameters["scw_list"]), parameters["time_bin"]
+    curves = light_curve.curves(view, Extraction.of(view, parameters, seed), *band, time_bin, seed)
+    e1, e2 = parameters["E1_keV"], parameters["E2_keV"]
+    return Built([light_curve_product.data_product(curve, view, e1, e2, time_bin, seed) for curve in curves])
+
+
+def isgri_spectrum(parameters: Mapping[str, Any], seed: int, coding_noise: float) -> Built:
+    """Spectra, ARFs and RMFs of an ISGRI query."""
+    return _spectra(Isgri(parameters["osa_version"]), parameters, seed)
+
+
+def jemx_spectrum(parameters: Mapping[str, Any], seed: int, coding_noise: float) -> Built:
+    """Spectra, ARFs and RMFs of a query to one unit of JEM-X."""
+    return _spectra(Jemx(parameters["jemx_num"]), parameters, seed)
+
+
+def _spectra(camera: Camera, parameters: Mapping[str, Any], seed: int) -> Built:
+    view = View.of(camera, parameters["scw_list"])
+    return Built(spectrum_product.products(view, Extraction.of(view, parameters, seed), seed))
+
+
+def obstacle(product: str, swids: list[str]) -> str:
+    """What keeps the backend from a product of these science windows, in its own words; "" when nothing does."""
+    mixed = product == "isgri_spectrum" and len(response.sets(swids)) > 1
+    return "MultiEpochRMFNotSupported" if mixed else ""
+
+
 INSTRUMENTS: Final[Mapping[str, Instrument]] = {
     "isgri": Instrument(
         *("isgri", "ISGRI", _instrument_parameters(15.0, 20.0, 40.0), (15.0, 800.0)),
         {
             "isgri_image": Offer("isgri_image_query", _IMAGE, isgri_image),
-            "isgri_spectrum": Offer("isgri_spectrum_query"),
-            "isgri_lc": Offer("isgri_lc_query", _LIGHT_CURVE),
+            "isgri_spectrum": Offer("isgri_spectrum_query", build=isgri_spectrum),
+            "isgri_lc": Offer("isgri_lc_query", _LIGHT_CURVE, isgri_lc),
             "spectral_fit": Offer("spectral_fit_query", (*_FIT, *_FIT_FILES)),
         },
     ),
     "jemx": Instrument(
         *("jemx", "JEM-X", _instrument_parameters(4.0, 3.0, 35.0, Parameter("jemx_num", 2, None, _INTEGER)), (3.0, 35.0)),
         {
-            "jemx_image": Offer("jemx_image_query", _IMAGE),
-            "jemx_spectrum": Offer("jemx_spectrum_query"),
-            "jemx_lc": Offer("jemx_lc_query", _LIGHT_CURVE),
+            "jemx_image": Offer("jemx_image_query", _IMAGE, jemx_mosaic),
+            "jemx_spectrum": Offer("jemx_spectrum_query", build=jemx_spectrum),
+            "jemx_lc": Offer("jemx_lc_query", _LIGHT_CURVE, jemx_lc),
             "spectral_fit": Offer("spectral_fit_query", (*_FIT, *_FIT_FILES)),
         },
     ),
 }
 
 
-def canned() -> list[str]:
-    """The science windows of the answers to Dummy queries: the first three pointings of revolution 665, on the Crab."""
+def canned(instrument: Instrument) -> list[str]:
+    """The science windows of the answers to Dummy queries: the first three pointings of a revolution on the Crab.
+
+    It is 665, or for JEM-X 1019, when both its units were on.
+    """
     past = history()
-    first = int(past.swid.searchsorted(665 * 10**8))
+    first = int(past.swid.searchsorted((1019 if instrument.name == "jemx" else 665) * 10**8))
     return [f"{swid:012d}.001" for swid in past.swid[first : first + 6].tolist() if swid % 10 == 0]
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import jwt
 
-from dashboard.observatory import choice, products
+from dashboard.observatory import choice, extraction, jemx, products
 from dashboard.observatory.products import INSTRUMENTS, Instrument, Parameter
 
 SECRET: Final = "secretkey_test"
@@ -30,6 +30,9 @@ _CONTROL: Final = _SESSION | {
 _NUMBERS: Final = {"RA": float, "DEC": float, "radius": float, "E1_keV": float, "E2_keV": float, "detection_threshold": float} | {
     **{"image_scale_min": float, "image_scale_max": float, "time_bin": float, "max_pointings": int, "jemx_num": int}
 }
+LONGEST_BIN: Final = 20000.0
+"""Seconds of a light curve's bin: a query for longer ones fails, as it does where it is computed."""
+_SHORTEST_BIN: Final = 1.0
 _OSA: Final = re.compile(r"OSA1[01]\.2(-[\w.-]+)?")
 _SCW: Final = re.compile(r"\d{12}\.\d{3}")
 
@@ -212,6 +215,17 @@ def _check(values: Mapping[str, Any], instrument: Instrument) -> None:
         raise Refused(f"value {osa} is not allowed. The OSA version should start with {allowed}")
     if rights not in products.RIGHTS:
         raise Refused(f"Parameter integral_data_rights wrong value {rights}: not in {list(products.RIGHTS)}")
+    if values.get("jemx_num", 1) not in jemx.UNITS:
+        raise Refused(f"Parameter jemx_num wrong value {values['jemx_num']}: not in {list(jemx.UNITS)}")
+    if values.get("time_bin", _SHORTEST_BIN) < _SHORTEST_BIN:
+        raise Refused(f"Parameter time_bin wrong value {values['time_bin']}: it should be at least {_SHORTEST_BIN:g} s")
+    if values.get("time_bin_format", "sec") != "sec":
+        raise Refused(f"Parameter time_bin_format wrong value {values['time_bin_format']}: only sec is known")
+    if values.get("selected_catalog"):
+        try:
+            extraction.asked(values["selected_catalog"], values.get("catalog_selected_objects"))
+        except ValueError as error:
+            raise Refused(f"Parameter selected_catalog wrong value: {error}") from None
     for name in ("T1", "T2"):
         _check_time(name, str(values[name]), str(values["T_format"]))
 

@@ -8,7 +8,6 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -16,14 +15,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dashboard.observatory import timesystem
+from dashboard.observatory import timesystem, truth
 from dashboard.observatory.calibration import OSA11
 from dashboard.observatory.dispatcher import Dispatcher
-from dashboard.observatory.image import Field
 from dashboard.observatory.jobs import Jobs
 from dashboard.observatory.knobs import Counts, Knobs
 from dashboard.observatory.pointings import history
-from dashboard.observatory.sources import SOURCES
 
 
 class _Gate:
@@ -87,15 +84,20 @@ def application(knobs: Knobs) -> Starlette:
         jobs.lose_running()
         return state()
 
-    async def truth(request: Request) -> Response:
+    async def tell(request: Request) -> Response:
         query = request.query_params
         try:
-            ids, e1, e2 = re.split(r"[,\s]+", query["scw_list"]), float(query["E1_keV"]), float(query["E2_keV"])
-            found = true_fluxes(ids, e1, e2, knobs.seed, query.get("osa_version", OSA11))
+            ids = re.split(r"[,\s]+", query["scw_list"])
+            camera = truth.camera_of(query.get("instrument", "isgri"), query.get("osa_version", OSA11))
+            if "src_name" in query:
+                return JSONResponse(truth.photon_spectrum(ids, query["src_name"], knobs.seed, camera))
+            found = truth.fluxes(ids, float(query["E1_keV"]), float(query["E2_keV"]), knobs.seed, camera)
         except KeyError as error:
-            return JSONResponse({"error": f"{error.args[0]}: not given, or no science window of the history."}, 400)
+            return JSONResponse({"error": f"{error.args[0]}: not given, or no science window of the history, or no source in it."}, 400)
         except ValueError:
-            return JSONResponse({"error": "scw_list is a list of ids, E1_keV and E2_keV are numbers."}, 400)
+            return JSONResponse(
+                {"error": "scw_list is a list of ids, E1_keV and E2_keV are numbers, instrument is isgri, jemx1 or jemx2."}, 400
+            )
         return JSONResponse(found)
 
     app = Starlette(
@@ -105,35 +107,9 @@ def application(knobs: Knobs) -> Starlette:
             Route("/observatory/knobs", read_knobs, methods=["GET"]),
             Route("/observatory/knobs", turn_knobs, methods=["POST"]),
             Route("/observatory/restart", restart, methods=["POST"]),
-            Route("/observatory/truth", truth),
+            Route("/observatory/truth", tell),
         ],
         lifespan=lifespan,
     )
     app.add_middleware(_Gate, knobs=knobs, counts=counts)
     return app
-
-
-def true_fluxes(scw_list: list[str], e1: float, e2: float, seed: int, osa_version: str = OSA11) -> list[dict[str, Any]]:
-    """What was injected: for each source in the field the mean rate with the mosaic's weights, and its variance.
-
-    Parameters
-    ----------
-    scw_list
-        Ids, with or without version.
-    osa_version
-        In whose unit the rates are.
-
-    Raises
-    ------
-    KeyError
-        With the first id that is not in the history.
-    """
-    field = Field.of([scw[:12] for scw in scw_list if scw])
-    fluxes, variances = field.source_means(e1, e2, osa_version)
-    return [
-        {
-            **{"name": SOURCES[i].name, "ra": SOURCES[i].ra, "dec": SOURCES[i].dec, "catalogued": SOURCES[i].catalogued},
-            **{"flux": float(flux), "variance": float(variance), "seed": seed},
-        }
-        for i, flux, variance in zip(field.sources, fluxes, variances, strict=True)
-    ]

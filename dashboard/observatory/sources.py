@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dashboard.observatory import spectra
 from dashboard.observatory.calibration import OSA11
 from dashboard.observatory.spectra import CRAB, Bremsstrahlung, PowerLaw, Pulsar, Spectrum
-from dashboard.observatory.variability import Flares, Form, Outburst, Product, Sum, Wave, Window, constant
+from dashboard.observatory.variability import Flares, Form, Outburst, Product, Pulse, Sum, Wave, Window, constant
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Source:
         False: the observatory's reference catalogue and resolver do not know it.
     aliases
         Other names the resolver takes.
+    pulse
+        Seen in light curves alone; None for most.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Source:
     factor: Form = constant
     catalogued: bool = True
     aliases: tuple[str, ...] = ()
+    pulse: Pulse | None = None
 
     @property
     def flag(self) -> int:
@@ -83,6 +86,7 @@ SOURCES: tuple[Source, ...] = (
         *("Vela X-1", 135.5286, -40.5547, 200.0, Pulsar(1.3, 17.0, 11.0, 53.0, 0.6, 7.0)),
         _flaring("Vela X-1", 0.5, 1.0, Wave(8.964357, 52974.227, 0.0, 0.095)),
         aliases=("4U 0900-40",),
+        pulse=Pulse(283.5, 0.35),
     ),
     Source(
         *("4U 1700-377", 255.9866, -37.8441, 200.0, PowerLaw(2.2, 40.0)),
@@ -91,6 +95,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         *("GX 301-2", 186.6568, -62.7706, 200.0, Pulsar(1.0, 20.0, 9.0, 40.0, 0.5)),
         _flaring("GX 301-2", 0.3, 4.0, Wave(41.498, 53532.0, 0.7)),
+        pulse=Pulse(680.0, 0.3),
     ),
     Source(
         "OAO 1657-415",
@@ -99,15 +104,18 @@ SOURCES: tuple[Source, ...] = (
         80.0,
         Pulsar(1.0, 12.0, 20.0),
         _flaring("OAO 1657-415", 0.4, 4.0, Wave(10.448, 52663.9, 0.0, 0.08)),
+        pulse=Pulse(37.0, 0.4),
     ),
     Source(
         *("Her X-1", 254.4576, 35.3424, 100.0, Pulsar(1.0, 18.0, 10.0, 38.0, 0.8)),
         Product((Wave(34.85, 53000.0, 0.9), Wave(1.70017, 53000.0, 0.0, 0.07))),
+        pulse=Pulse(1.24, 0.5),
     ),
     Source(
         *("1A 0535+262", 84.7274, 26.3158, 5.0, PowerLaw(0.8, 17.0)),
         Sum(1.0, (Outburst(55176.0, 240.0, 6.0, 12.0), Outburst(55615.0, 280.0, 5.0, 10.0), Outburst(59172.0, 1100.0, 8.0, 15.0))),
         aliases=("1A 0535+26", "A 0535+26"),
+        pulse=Pulse(103.3, 0.4),
     ),
     Source(
         *("GX 339-4", 255.7058, -48.7897, 600.0, PowerLaw(1.6, 100.0)),

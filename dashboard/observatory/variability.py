@@ -53,6 +53,33 @@ class Wave:
 
 
 @dataclass(frozen=True)
+class Pulse:
+    """1 + amplitude cos(2 pi t/period), t in seconds from IJD 0; of fixed period: no orbit, no spin-up, no barycentre.
+
+    A science window holds no whole number of pulses, but images and spectra take the slow variability alone. The cosine is therefore
+    counted from its mean over the science window, which makes the mean over that 1.
+
+    Attributes
+    ----------
+    period
+        Seconds.
+    amplitude
+        Fraction of the mean.
+    """
+
+    period: float
+    amplitude: float
+
+    def mean(self, start: Array, stop: Array, first: Array, last: Array) -> Array:
+        """Mean factors over intervals, each within a science window from `first` to `last` (all IJD, of one shape)."""
+        return 1.0 + self.amplitude * (self._cosine(start, stop) - self._cosine(first, last))
+
+    def _cosine(self, start: Array, stop: Array) -> Array:
+        a, b = (2.0 * np.pi * 86400.0 / self.period * t for t in (start, stop))
+        return np.asarray((np.sin(b) - np.sin(a)) / (b - a))
+
+
+@dataclass(frozen=True)
 class Outburst:
     """Gaussian rise to `peak` at MJD `at`, exponential decay (both time scales in days)."""
 

@@ -131,8 +131,11 @@ def test_polls_need_their_job(client: Client) -> None:
         ({"instrument": "no_such"}, 'instrument: "no_such", known:'),
         ({"scw_list": "066500010010.001, 066500020010.001"}, "scw_list wrong value"),
         ({"token": "garbage"}, "Not enough segments"),
-        ({"product_type": "isgri_lc"}, "does not offer isgri_lc yet"),
-        ({"instrument": "jemx", "product_type": "jemx_image", "E1_keV": "3", "E2_keV": "20"}, "does not offer jemx_image yet"),
+        ({"product_type": "spectral_fit"}, "does not offer spectral_fit yet"),
+        ({"product_type": "isgri_lc", "time_bin": "0"}, "time_bin wrong value 0.0"),
+        ({"product_type": "isgri_lc", "time_bin_format": "jd"}, "time_bin_format wrong value jd"),
+        ({"product_type": "isgri_lc", "selected_catalog": "{}"}, "selected_catalog wrong value"),
+        ({"instrument": "jemx", "product_type": "jemx_lc", "E1_keV": "3", "E2_keV": "20", "jemx_num": "3"}, "jemx_num wrong value 3"),
     ],
 )
 def test_400(shared: Client, changes: dict[str, Any], said: str) -> None:

@@ -63,7 +63,7 @@ def test_parameter_names_and_descriptions(shared: Client, recorded: Any) -> None
 
 
 def test_a_job_from_submission_to_product(shared: Client, recorded: Any) -> None:
-    asked = {"scw_list": crab(1), "E2_keV": "204.02744913101196", "RA": "83.63", "DEC": "22.01", "radius": "8.0", "token": token()}
+    asked = {"scw_list": crab(12), "E2_keV": "204.02744913101196", "RA": "83.63", "DEC": "22.01", "radius": "8.0", "token": token()}
     answers = by_state(shared, **asked)
     for number, state in (("02", "submitted"), ("04", "progress"), ("09", "ready"), ("10", "done")):
         status, theirs = recorded(f"06_async_isgri_image.{number}")
