@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from dashboard.products.catalog import SourceCatalog
-
-MIN_RADIUS = 3.0
+from dashboard.products.instrument import ISGRI
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +48,13 @@ def separation(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.flo
     return arcmin
 
 
-def match_catalog(positions: NDArray[np.float64], position_error: NDArray[np.float64], catalog: SourceCatalog) -> list[Match]:
-    """Give each detection the catalogue source within max(3', position error + ERR_RAD), each source to one detection.
+def match_catalog(
+    positions: NDArray[np.float64],
+    position_error: NDArray[np.float64],
+    catalog: SourceCatalog,
+    radius: float = ISGRI.match_radius,
+) -> list[Match]:
+    """Give each detection the catalogue source within max(radius, position error + ERR_RAD), each source to one detection.
 
     Pairs are taken by increasing distance. A detection all of whose candidates are nearer to other detections is new.
 
@@ -62,6 +66,8 @@ def match_catalog(positions: NDArray[np.float64], position_error: NDArray[np.flo
         (n,) 90 % radius in arcmin.
     catalog
         Entries with their `err_rad` in degrees; those without a position are passed over.
+    radius
+        Least match radius in arcmin: the instrument's.
     """
     matches = [Match() for _ in positions]
     known = np.array([i for i, s in enumerate(catalog.sources) if np.isfinite(s.ra) and np.isfinite(s.dec)], dtype=int)
@@ -69,12 +75,12 @@ def match_catalog(positions: NDArray[np.float64], position_error: NDArray[np.flo
         return matches
     error = np.array([catalog.sources[i].err_rad for i in known]) * 60
     there, here = unit_vectors(catalog.positions[known]), unit_vectors(positions)
-    reach = np.maximum(MIN_RADIUS, np.asarray(position_error) + error.max())
+    reach = np.maximum(radius, np.asarray(position_error) + error.max())
     neighbours = KDTree(there).query_ball_point(here, 2 * np.sin(np.radians(reach / 60) / 2) * (1 + 1e-9))
     detection = np.repeat(np.arange(len(matches)), [len(found) for found in neighbours])
     entry = np.concatenate([np.array(found, dtype=int) for found in neighbours])
     distance = separation(here[detection], there[entry])
-    inside = distance <= np.maximum(MIN_RADIUS, np.asarray(position_error)[detection] + error[entry])
+    inside = distance <= np.maximum(radius, np.asarray(position_error)[detection] + error[entry])
     order = np.flatnonzero(inside)[np.argsort(distance[inside], kind="stable")]
     candidates: dict[int, list[int]] = {}
     owner: dict[int, tuple[int, float]] = {}

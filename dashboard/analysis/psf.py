@@ -14,14 +14,10 @@ from scipy.optimize import curve_fit, least_squares
 from scipy.spatial.distance import cdist
 
 from dashboard.analysis.match import unit_vectors
+from dashboard.products.instrument import Instrument, instrument_by_pixel, instrument_of
 from dashboard.products.mosaic import Mosaic
 
 CALIBRATION_SIGNIFICANCE = 50.0
-# sigma in arcmin. The instruments': FWHM 12' (ISGRI), 3' (JEM-X). OSA's mosaics, which spread each pixel over its
-# neighbours: measured on mosaics of the Crab, 1.25 pixels of 4.94' and 1.15 pixels of 1.56'.
-_INSTRUMENT_SIGMA = {"isgri": 5.10, "jemx": 1.27}
-_OSA_SIGMA = {"isgri": 6.17, "jemx": 1.80}
-_ISGRI_PIXEL = 3.0
 _CALIBRATORS = 8
 _RADIAN = np.degrees(60.0)
 _HALF_STEPS = np.array([[0.5, 0.0], [-0.5, 0.0], [0.0, 0.5], [0.0, -0.5]])
@@ -89,15 +85,15 @@ def pixel_arcmin(mosaic: Mosaic) -> float:
     return float(np.sqrt(np.prod(proj_plane_pixel_scales(mosaic.wcs))) * 60)
 
 
-def nominal_sigma(mosaic: Mosaic) -> float:
-    """Width to assume without a bright source, in arcmin.
+def taken_with(mosaic: Mosaic) -> Instrument:
+    """The instrument of a map; one that does not name it is told by its pixels."""
+    return instrument_of(mosaic.instrument) if mosaic.instrument else instrument_by_pixel(pixel_arcmin(mosaic) / 60)
 
-    The instrument's own for simulated maps, that of OSA's spread mosaics for all others; a map that does not name its
-    instrument is told by its pixels (4.94' ISGRI, 1.5' JEM-X).
-    """
-    instrument = mosaic.instrument[:4] if mosaic.instrument.startswith("jemx") else mosaic.instrument
-    known = _INSTRUMENT_SIGMA if mosaic.provenance.simulated else _OSA_SIGMA
-    return known.get(instrument, known["isgri" if pixel_arcmin(mosaic) > _ISGRI_PIXEL else "jemx"])
+
+def nominal_sigma(mosaic: Mosaic) -> float:
+    """Width to assume without a bright source, in arcmin: the instrument's own for simulated maps, that of OSA's mosaics for all others."""
+    instrument = taken_with(mosaic)
+    return instrument.psf_sigma if mosaic.provenance.simulated else instrument.osa_psf_sigma
 
 
 @lru_cache(maxsize=64)

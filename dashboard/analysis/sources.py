@@ -13,19 +13,25 @@ from numpy.typing import NDArray
 from dashboard.analysis.match import match_catalog, separation, unit_vectors
 from dashboard.analysis.peaks import SIDE_FRACTION, local_maxima, unexplained
 from dashboard.analysis.photometry import BLENDED, NoiseMap, Photometry, add_sources, drop_sources, fit_sources, subtract_sources
-from dashboard.analysis.psf import CALIBRATION_SIGNIFICANCE, Psf, local_width, measured_sigma, nominal_sigma, peak_kept, pixel_arcmin
+from dashboard.analysis.psf import (
+    CALIBRATION_SIGNIFICANCE,
+    Psf,
+    local_width,
+    measured_sigma,
+    nominal_sigma,
+    peak_kept,
+    pixel_arcmin,
+    taken_with,
+)
 from dashboard.analysis.sky_width import SkyWidth, exposure_fraction, sky_width
 from dashboard.products.catalog import CatalogSource, MeasuredSource, SourceCatalog, SourceTable
 from dashboard.products.mosaic import Mosaic
 
 RADIUS_90 = 2.15
-POSITION_FLOOR = 0.2
 KNOWN_EXPOSURE = 0.01
 NEW_EXPOSURE = 0.05
 EDGE_EXPOSURE = 0.2
 LIMIT_SIGMA = 3.0
-# Where the coded mask's pattern repeats: 53 elements of 11.2 mm seen from 3.2 m, drawn wide.
-GHOST_RING = (10.4, 11.2)
 _ROUNDS = 4
 _NODES = 17
 _SIDE_STRUCTURE = 4.5
@@ -122,7 +128,7 @@ def find_sources(
     """Detect and measure point sources, name them, and measure those of the catalogue that were not detected.
 
     A source counts when its fitted PSF reaches the threshold in significance scaled by the local width of empty sky.
-    Its 90 % position radius is 2.15 sigma_PSF / (S/N), with a floor of 0.2' added in quadrature.
+    Its 90 % position radius is 2.15 sigma_PSF / (S/N), with the instrument's floor added in quadrature.
 
     Parameters
     ----------
@@ -144,7 +150,8 @@ def find_sources(
     found, residual = sky.detect(sky.image, nothing)
     holes = sky.detect(NoiseMap(-residual.significance, residual.noise), found)[0]
     entries = SourceCatalog((*catalog.sources, *_unlisted(target, catalog)))
-    found = found.select(np.argsort(-found.significance, kind="stable"))
+    scaled = found.significance / sky.at(sky.width.local, found.positions)
+    found = found.select(np.argsort(-scaled, kind="stable"))
     detected, taken = _name(sky, found, entries, include_new)
     forced, notes = _force(sky, [source for i, source in enumerate(entries.sources) if i not in taken], found)
     return SourceTable(
@@ -202,12 +209,13 @@ def _name(sky: _Sky, found: Photometry, entries: SourceCatalog, include_new: boo
     """Detections by their catalogue names, in the order of the fits, and the entries that are taken."""
     ra, dec = (np.atleast_1d(v) for v in sky.mosaic.wcs.pixel_to_world_values(*found.positions.T))
     statistical = RADIUS_90 * sky.psf.sigma / sky.scaled(found)
-    radius = np.hypot(statistical, POSITION_FLOOR)
+    instrument = taken_with(sky.mosaic)
+    radius = np.hypot(statistical, instrument.position_floor)
     exposed, kept = sky.at(sky.fraction, found.positions) > NEW_EXPOSURE, sky.kept(found.positions)
     sources: list[MeasuredSource] = []
     taken: set[int] = set()
     new = 0
-    for index, match in enumerate(match_catalog(np.column_stack([ra, dec]), radius, entries)):
+    for index, match in enumerate(match_catalog(np.column_stack([ra, dec]), radius, entries, instrument.match_radius)):
         if match.kind == "new":
             if not (include_new and exposed[index]):
                 continue
@@ -251,7 +259,7 @@ def _force(sky: _Sky, entries: list[CatalogSource], found: Photometry) -> tuple[
         sources.append(
             _source(sky, fit, 0, kept, name=entry.name, kind="forced", ra=entry.ra, dec=entry.dec, position_error=entry.err_rad * 60)
         )
-    return sorted(sources, key=lambda source: -source.significance), notes
+    return sorted(sources, key=lambda source: -source.scaled_significance), notes
 
 
 def _notes(sky: _Sky, detected: list[MeasuredSource], target: CatalogSource | None) -> list[str]:
@@ -266,12 +274,13 @@ def _notes(sky: _Sky, detected: list[MeasuredSource], target: CatalogSource | No
         notes.append(f"The width of empty sky is {sky.width.overall:.2f}: significances are scaled by its local value.")
     if target is not None and not np.isfinite(sky.places([target])).all():
         notes.append(f"{target.name} lies outside the exposed area: nothing is known of it.")
-    if sky.mosaic.instrument in ("isgri", ""):
-        notes += _ghost_notes(detected)
-    return notes
+    if fraction := sky.mosaic.keywords.get("SYSFRAC"):
+        notes.append(f"Every flux has a systematic error of {fraction:.0%} besides the error given.")
+    ghosts = taken_with(sky.mosaic).ghosts
+    return notes + _ghost_notes(detected, ghosts) if ghosts else notes
 
 
-def _ghost_notes(detected: list[MeasuredSource]) -> list[str]:
+def _ghost_notes(detected: list[MeasuredSource], ring: tuple[float, float]) -> list[str]:
     """New sources where a bright one may have its ghosts; the detector axes of a sum of many pointings are not known."""
     if not detected:
         return []
@@ -281,10 +290,10 @@ def _ghost_notes(detected: list[MeasuredSource]) -> list[str]:
         if bright.scaled_significance < CALIBRATION_SIGNIFICANCE:
             continue
         degrees = separation(place, place[index]) / 60
-        suspects = [s.name for s, d in zip(detected, degrees, strict=True) if s.kind == "new" and GHOST_RING[0] < d < GHOST_RING[1]]
+        suspects = [s.name for s, d in zip(detected, degrees, strict=True) if s.kind == "new" and ring[0] < d < ring[1]]
         if suspects:
             notes.append(
-                f"{', '.join(suspects)}: {GHOST_RING[0]} to {GHOST_RING[1]} degrees from {bright.name}, "
+                f"{', '.join(suspects)}: {ring[0]} to {ring[1]} degrees from {bright.name}, "
                 "where the repeating mask pattern makes ghosts. Without the roll angles of the pointings they cannot be told from sources."
             )
     return notes

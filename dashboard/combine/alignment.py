@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from dashboard.combine.grid import Grid
 from dashboard.combine.resample import STEP
 
-SAME_PLACE = 1e-4
-"""Pixels within which two lattices count as one."""
+SAME_PLACE = 2e-3
+"""Pixels within which two lattices count as one: a grid's centre is rounded by up to so much of a JEM-X pixel."""
 
 
 def lattice_offset(wcs: WCS, grid: WCS, shape: tuple[int, int]) -> tuple[int, int] | None:

@@ -1,7 +1,8 @@
-"""What a sum remembers of each batch besides its pixels: who computed it, from which science windows."""
+"""What a sum remembers of each batch besides its values: who computed it, from which science windows."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,21 +10,27 @@ import numpy as np
 from astropy.io import fits
 
 from dashboard.errors import NotCombinable
+from dashboard.products.light_curve import LightCurve
 from dashboard.products.mosaic import Mosaic, Provenance
+from dashboard.products.spectrum import Spectrum
+
+Summand = Mosaic | Spectrum | LightCurve
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What maps must share to be added.
+    """What products must share to be added.
 
     Attributes
     ----------
-    instrument, unit, osa_version
-        As in `Mosaic` and its provenance.
+    instrument, osa_version
+        As in the product and its provenance.
+    unit
+        Of the flux; a spectrum is always in counts/s and has "".
     band
-        (E_min, E_max) in keV to 0.01 keV, None when unknown.
+        (E_min, E_max) in keV to 0.01 keV, None when unknown, and for spectra.
     simulated
-        True when the maps are no observations.
+        True when the products are no observations.
     """
 
     instrument: str
@@ -33,11 +40,12 @@ class Kind:
     simulated: bool
 
     @classmethod
-    def of(cls, mosaic: Mosaic) -> Kind:
-        """The kind of a map."""
-        band = None if mosaic.band is None else (round(float(mosaic.band[0]), 2), round(float(mosaic.band[1]), 2))
-        origin = mosaic.provenance
-        return cls(mosaic.instrument, mosaic.unit.strip(), origin.osa_version, band, origin.simulated)
+    def of(cls, product: Summand) -> Kind:
+        """The kind of a product."""
+        band, unit = (None, "") if isinstance(product, Spectrum) else (product.band, product.unit.strip())
+        origin = product.provenance
+        rounded = band and (round(float(band[0]), 2), round(float(band[1]), 2))
+        return cls(product.instrument, unit, origin.osa_version, rounded, origin.simulated)
 
     def accept(self, other: Kind, batch_id: str) -> None:
         """Raise NotCombinable with the first difference, as a sentence."""
@@ -65,7 +73,7 @@ class Contribution:
     ontime
         Seconds, NaN when unknown.
     provenance
-        Of the batch's product.
+        Of the batch's products.
     """
 
     batch_id: str
@@ -75,9 +83,23 @@ class Contribution:
     provenance: Provenance
 
     @classmethod
-    def of(cls, batch_id: str, mosaic: Mosaic) -> Contribution:
-        """What is remembered of this map."""
-        return cls(batch_id, float(mosaic.tstart), float(mosaic.tstop), float(mosaic.ontime), mosaic.provenance)
+    def of(cls, batch_id: str, *products: Summand) -> Contribution:
+        """What is remembered of a batch: its one map, or its spectra or light curves, at least one.
+
+        The provenance is that of the first, the good time that of the source with most of it.
+        """
+        spans = np.array([_span(product) for product in products])
+        with np.errstate(invalid="ignore"):
+            tstart, tstop, ontime = np.fmin.reduce(spans[:, 0]), np.fmax.reduce(spans[:, 1]), np.fmax.reduce(spans[:, 2])
+        return cls(batch_id, float(tstart), float(tstop), float(ontime), products[0].provenance)
+
+
+def _span(product: Summand) -> tuple[float, float, float]:
+    """Start and stop, IJD, and good time, s; NaN when unknown."""
+    if not isinstance(product, LightCurve):
+        return float(product.tstart), float(product.tstop), float(product.ontime)
+    start, stop = product.time - product.half_width, product.time + product.half_width
+    return float(np.fmin.reduce(start, initial=np.nan)), float(np.fmax.reduce(stop, initial=np.nan)), float("nan")
 
 
 def interval(contributions: Sequence[Contribution]) -> tuple[float, float]:
@@ -88,13 +110,17 @@ def interval(contributions: Sequence[Contribution]) -> tuple[float, float]:
     )
 
 
+def in_time_order(contributions: Iterable[Contribution]) -> list[Contribution]:
+    """By start, those without one last, then by name: the same in whatever order they came."""
+    return sorted(contributions, key=lambda c: (math.isnan(c.tstart), 0.0 if math.isnan(c.tstart) else c.tstart, c.batch_id))
+
+
 def merged(contributions: Iterable[Contribution], batches_asked: int) -> Provenance:
     """Provenance of the sum; the same in whatever order the batches came.
 
     Jobs stand in the order of their batches' start, science windows in time order. Values that differ are joined by "+".
     """
-    ordered = sorted(contributions, key=lambda c: (np.nan_to_num(c.tstart, nan=np.inf), c.batch_id))
-    parts = [c.provenance for c in ordered]
+    parts = [c.provenance for c in in_time_order(contributions)]
 
     def joined(name: str) -> str:
         return "+".join(sorted({getattr(part, name) for part in parts} - {""}))

@@ -1,8 +1,8 @@
 """The grid a sum of mosaics lives on: fixed by the pointings, before any batch arrives.
 
 Every batch comes on a grid of its own, so the grid of the first one to arrive would decide which sky is kept. The
-pointings are known beforehand: their square, rolled fields of view decide instead. Projections after Calabretta &
-Greisen 2002, A&A 395, 1077: TAN for fields that every viewer should open, ZEA (equal area) for wider ones.
+pointings are known beforehand: their fields of view, square and rolled or round, decide instead. Projections after
+Calabretta & Greisen 2002, A&A 395, 1077: TAN for fields that every viewer should open, ZEA (equal area) for wider ones.
 """
 
 from __future__ import annotations
@@ -18,11 +18,8 @@ from astropy.wcs import WCS
 from numpy.typing import ArrayLike, NDArray
 
 from dashboard.errors import ProductError
+from dashboard.products.instrument import ISGRI
 
-ISGRI_PIXEL = 0.0822862539155913
-"""Degrees; the pixel of OSA's ISGRI images at their centre."""
-ISGRI_HALF_FIELD = 14.5
-"""Degrees from the axis to zero sensitivity (Goldwurm et al. 2003, A&A 411, L223)."""
 TAN_ACROSS = 60.0
 """Degrees; wider fields are laid out in ZEA."""
 MOST_ACROSS = 180.0
@@ -98,8 +95,9 @@ def output_grid(
     dec_scx: ArrayLike,
     ra_scz: ArrayLike,
     dec_scz: ArrayLike,
-    half_field: float = ISGRI_HALF_FIELD,
-    pixel: float = ISGRI_PIXEL,
+    half_field: float = ISGRI.half_field,
+    pixel: float = ISGRI.pixel,
+    circle: bool = False,
 ) -> Grid:
     """The smallest grid that holds the fields of view of all pointings.
 
@@ -112,9 +110,11 @@ def output_grid(
     ra_scz, dec_scz
         (n,); spacecraft Z axes, degrees: they fix the roll.
     half_field
-        Degrees from the axis to the side of the square field of view.
+        Degrees from the axis to the side of the square field of view, or the radius of the round one.
     pixel
         Degrees.
+    circle
+        The field of view is round: the roll does not matter.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def output_grid(
             "Select a smaller field."
         )
     projection = "TAN" if across <= TAN_ACROSS else "ZEA"
-    east, north = _rim(x, z, centre, half_field, projection)
+    east, north = _rim(x, z, centre, _outline(half_field, circle), projection)
     (left, right), (low, high) = (
         (math.floor(side.min() / pixel) - MARGIN, math.ceil(side.max() / pixel) + MARGIN) for side in (-east, north)
     )
@@ -143,7 +143,7 @@ def output_grid(
     if max(shape) > MOST_PIXELS:
         raise ProductError(
             f"The mosaic of these science windows would have {shape[1]} x {shape[0]} pixels; "
-            f"at most {MOST_PIXELS} a side are allowed. Select a smaller field."
+            f"at most {MOST_PIXELS} a side are allowed. Select a smaller field, or ask for its parts as runs of their own."
         )
     return Grid(projection, (ra, dec), pixel, shape, (float(1 - left), float(1 - low)))
 
@@ -154,15 +154,29 @@ def _directions(ra: ArrayLike, dec: ArrayLike) -> NDArray[np.float64]:
     return np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], axis=-1)
 
 
+def _outline(half_field: float, circle: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Tangents of the angles along Y and Z from the axis to points around a field of view."""
+    reach = math.tan(math.radians(half_field))
+    if circle:
+        turn = np.radians(np.arange(0, 360, 5))
+        # Chords between the points must not cut into the circle.
+        return reach / math.cos(math.radians(2.5)) * np.cos(turn), reach / math.cos(math.radians(2.5)) * np.sin(turn)
+    side = reach * np.linspace(-1, 1, 9)[:-1]
+    edge = np.full_like(side, reach)
+    return np.concatenate([side, edge, -side, -edge]), np.concatenate([-edge, side, edge, -side])
+
+
 def _rim(
-    x: NDArray[np.float64], z: NDArray[np.float64], centre: NDArray[np.float64], half_field: float, projection: str
+    x: NDArray[np.float64],
+    z: NDArray[np.float64],
+    centre: NDArray[np.float64],
+    outline: tuple[NDArray[np.float64], NDArray[np.float64]],
+    projection: str,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Degrees to the east and north in the projection of points along the sides of every field of view."""
+    """Degrees to the east and north in the projection of the outlines of all fields of view."""
     z = z - (x * z).sum(axis=1, keepdims=True) * x
     z /= np.linalg.norm(z, axis=1, keepdims=True)
-    side = np.linspace(-1, 1, 9)[:-1] * math.tan(math.radians(half_field))
-    edge = np.full_like(side, -side[0])
-    along_y, along_z = np.concatenate([side, edge, -side, -edge]), np.concatenate([-edge, side, edge, -side])
+    along_y, along_z = outline
     east = np.array([-centre[1], centre[0], 0.0])
     # On the pole itself the rounded reference point still has a right ascension; its cosine is 6e-17, not 0.
     east /= np.linalg.norm(east)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
+from scipy.ndimage import grey_closing
 
 from dashboard.combine.alignment import Nodes, lattice_offset
 from dashboard.combine.contributions import Contribution, Kind, contributions_from_table, contributions_to_table, interval, merged
@@ -31,6 +32,8 @@ from dashboard.products.mosaic import Image, Mosaic
 
 RESAMPLED = "cubic B-spline"
 """Value of the card RESAMPLE in sums whose batches all went through the spline: it takes a known part of each peak."""
+PEAK = 15
+"""Pixels; a peak of the error narrower than this belongs to a source."""
 _PLANES = {
     "SUM_WEIGHT": "sum of 1/variance",
     "SUM_WEIGHT_FLUX": "sum of flux/variance",
@@ -114,7 +117,13 @@ class MosaicSum:
         self._nodes = self._nodes or Nodes(self.grid)
         place = self._nodes.place(mosaic.wcs, mosaic.shape)
         white, root, count = whitened(f, v)
-        return int(count and add_spline(place.x, place.y, place.touched, spline_coefficients(white, root), root, t, *self._planes))
+        if not count:
+            return 0
+        bends = white[:0]
+        if mosaic.instrument.startswith("jemx"):
+            smooth, share = _without_peaks(root)
+            white, root, bends = white / share, smooth, spline_coefficients(np.log(share), root)
+        return int(add_spline(place.x, place.y, place.touched, spline_coefficients(white, root), bends, root, t, *self._planes))
 
     def _remember(self, contributions: Iterable[Contribution], kind: Kind | None, keywords: dict[str, Any]) -> None:
         """Note who was added; of further header cards only those that all share are kept."""
@@ -222,6 +231,13 @@ class MosaicSum:
             total._kind = Kind(**kind | {"band": kind["band"] and tuple(kind["band"])})
             total._keywords = json.loads(header["CARDS"])
         return total
+
+
+def _without_peaks(root: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """`whitened`'s 1 / error, (ny + 2, nx + 2), with the dips at sources filled, and the part, (ny, nx), that is left in the dips."""
+    smooth = np.where(root > 0, grey_closing(root, size=PEAK), np.float32(0))
+    share = np.divide(root, smooth, out=np.ones_like(root), where=smooth > 0)[1:-1, 1:-1]
+    return smooth, np.ascontiguousarray(share)
 
 
 def rebuild(grid: Grid, parts: Iterable[tuple[str, Mosaic]]) -> MosaicSum:

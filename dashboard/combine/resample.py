@@ -4,8 +4,10 @@ A coded-mask map gives in each pixel the flux a source there would have; it is n
 and never scaled by pixel areas (Renaud et al. 2006, A&A 456, 389). What goes through the interpolating cubic B-spline
 (Unser 1999, IEEE Signal Proc. Mag. 16, 22) is flux over error, whose noise is the same everywhere: at the rim of the
 field the errors grow by orders of magnitude within a few pixels, and a spline through the flux itself would carry the
-noise of the worst pixel into its better neighbours. The error is smooth and interpolated linearly; exposure comes from
-the nearest pixel, which also decides whether a grid pixel is covered at all: a hole in the map neither grows nor spreads.
+noise of the worst pixel into its better neighbours. The error is smooth and interpolated linearly, except in JEM-X's maps,
+where a bright source's own counts raise it within a PSF and would take 4 % of its flux: there the flux is taken over an error
+without such peaks, and the logarithm of the peaks goes through a spline of its own. Exposure comes from the nearest pixel,
+which also decides whether a grid pixel is covered at all: a hole in the map neither grows nor spreads.
 
 All kernels run on one thread and release the GIL. They compile on first use, or in `warm`.
 """
@@ -178,19 +180,30 @@ def _taps(t):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, fastmath=_MATHS)
-def add_spline(x_nodes, y_nodes, touched, coefficients, root, exposure, weights, fluxes, squares, exposures, numbers):  # type: ignore[no-untyped-def]
+def _at(c, stride, at, a, b):  # type: ignore[no-untyped-def]
+    """The spline with these flat coefficients under 4 x 4 taps that begin at a flat index."""
+    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
+    r0, r1, r2, r3 = a[0] * c[at], a[0] * c[at + one], a[0] * c[at + two], a[0] * c[at + three]
+    for tap in a[1:]:
+        at += stride
+        r0, r1, r2, r3 = r0 + tap * c[at], r1 + tap * c[at + one], r2 + tap * c[at + two], r3 + tap * c[at + three]
+    return np.float64(b[0] * r0 + b[1] * r1 + b[2] * r2 + b[3] * r3)
+
+
+@njit(nogil=True, cache=True, fastmath=_MATHS)
+def add_spline(x_nodes, y_nodes, touched, coefficients, bends, root, exposure, weights, fluxes, squares, exposures, numbers):  # type: ignore[no-untyped-def]
     """Add a map at the places its nodes say; returns the number of grid pixels that received something.
 
-    Flat arrays and unsigned indices keep the checks for negative indices out of the inner loop.
+    `bends` are empty, or the spline coefficients of the logarithm of what 1 / error is to `root` and to the whitened map where
+    that is not smooth. Flat arrays and unsigned indices keep the checks for negative indices out of the inner loop.
     """
     (height, width), (ny, nx) = weights.shape, exposure.shape
     in_x, in_y = np.empty((touched.shape[1], 4)), np.empty((touched.shape[1], 4))
     xs, ys = np.empty(STEP), np.empty(STEP)
-    c, stride = coefficients.ravel(), np.uint64(coefficients.shape[1])
+    c, bent, stride = coefficients.ravel(), bends.ravel(), np.uint64(coefficients.shape[1])
     flat_root, flat_exposure = root.ravel(), exposure.ravel()
     w_sum, f_sum, q_sum, t_sum, n_sum = weights.ravel(), fluxes.ravel(), squares.ravel(), exposures.ravel(), numbers.ravel()
-    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
-    used = 0
+    one, used = np.uint64(1), 0
     for row in range(height):
         if not touched[row // STEP].any():
             continue
@@ -214,11 +227,7 @@ def add_spline(x_nodes, y_nodes, touched, coefficients, root, exposure, weights,
                 s, t = np.float32(x + 0.5 - x_after), np.float32(y + 0.5 - y_after)
                 a, b = _taps(s), _taps(t)
                 at = np.uint64(x_after + PAD - 2) * stride + np.uint64(y_after + PAD - 2)
-                r0, r1, r2, r3 = a[0] * c[at], a[0] * c[at + one], a[0] * c[at + two], a[0] * c[at + three]
-                for tap in a[1:]:
-                    at += stride
-                    r0, r1, r2, r3 = r0 + tap * c[at], r1 + tap * c[at + one], r2 + tap * c[at + two], r3 + tap * c[at + three]
-                z = np.float64(b[0] * r0 + b[1] * r1 + b[2] * r2 + b[3] * r3)
+                z = _at(c, stride, at, a, b)
                 corner = np.uint64(y_after * (nx + 2) + x_after)
                 r00, r01 = flat_root[corner], flat_root[corner + one]
                 r10, r11 = flat_root[corner + np.uint64(nx + 2)], flat_root[corner + np.uint64(nx + 3)]
@@ -226,6 +235,9 @@ def add_spline(x_nodes, y_nodes, touched, coefficients, root, exposure, weights,
                 rimless = (r00 > 0) & (r01 > 0) & (r10 > 0) & (r11 > 0)
                 low, high = r00 + s * (r01 - r00), r10 + s * (r11 - r10)
                 r = np.float64(low + t * (high - low) if rimless else near)
+                if rimless and bent.size > 0:
+                    share = math.exp(_at(bent, stride, at, a, b))
+                    r, z = r * share, z * share
                 to = np.uint64(row * width + j * STEP + k)
                 w_sum[to] += r * r
                 f_sum[to] += r * z
@@ -243,5 +255,6 @@ def warm() -> None:
     nodes, ones = np.mgrid[:4, :4] * float(STEP), np.ones((4, 4), dtype=np.float32)
     sums = (*(np.zeros((4, 4)) for _ in range(4)), np.zeros((4, 4), dtype=np.int32))
     white, root, _ = whitened(ones, ones)
-    add_spline(nodes[1], nodes[0], np.ones((1, 1), dtype=bool), spline_coefficients(white, root), root, ones, *sums)
+    spline = spline_coefficients(white, root)
+    add_spline(nodes[1], nodes[0], np.ones((1, 1), dtype=bool), spline, spline[:0], root, ones, *sums)
     add_lattice(ones, ones, ones, 0, 0, *sums)

@@ -15,6 +15,8 @@ Array = NDArray[np.floating[Any]]
 CUT_AT_BATCH_EDGE = 1
 LOW_EXPOSURE = 2
 """Bits of `LightCurve.flags`."""
+TOTAL_ERROR = "TOTAL_ERROR"
+"""Name of the column of `LightCurve.columns` that holds statistical and systematic error in quadrature."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,8 @@ class LightCurve:
         Further columns of the product as they came (n,), e.g. BRATE, BERROR.
     provenance
         Where it comes from.
+    dropped
+        Rows of the products that are not in it: placeholders without rate and error, repeated bins.
     """
 
     source: str
@@ -69,6 +73,7 @@ class LightCurve:
     unit: str = "count/s"
     columns: dict[str, Array] = field(default_factory=dict)
     provenance: Provenance = field(default_factory=Provenance)
+    dropped: int = 0
 
     def __len__(self) -> int:
         return len(self.time)

@@ -73,9 +73,9 @@ class Mosaic:
     band
         (E_min, E_max) in keV, None when the file does not say.
     instrument
-        "isgri", "jemx1", "jemx2" or "".
+        "isgri", "jemx1", "jemx2", "jemx" for the mean of both units, or "".
     unit
-        BUNIT of the flux as read, e.g. "counts/sec", "counts/cm2/s".
+        BUNIT of the flux as read, e.g. "counts/sec", "counts/cm2/s", or "mCrab".
     tstart, tstop
         IJD (TT), NaN when unknown.
     ontime

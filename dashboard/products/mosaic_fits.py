@@ -19,9 +19,17 @@ from astropy.wcs import WCS
 
 from dashboard.errors import EmptyProduct, ProductError
 from dashboard.products.mosaic import Mosaic, Provenance
+from dashboard.products.origin_cards import known_cards, origin_cards
 
 FLUX_TYPES = ("INTENSITY", "RECONSTRUCTED")
-KEPT_KEYWORDS = ("CREATOR", "MOSASPR", "OBJECT", "RA_OBJ", "DEC_OBJ", "DEADC", "RESAMPLE")
+KEPT_KEYWORDS = ("CREATOR", "MOSASPR", "OBJECT", "RA_OBJ", "DEC_OBJ", "DEADC", "RESAMPLE", "SYSFRAC")
+_DETECTORS = {
+    "isgri": ("IBIS", "ISGRI", "ISGR"),
+    "jemx1": ("JMX1", "JEMX1", "JMX1"),
+    "jemx2": ("JMX2", "JEMX2", "JMX2"),
+    "jemx": ("JEMX", "JMX1+JMX2", "JEMX"),
+}
+"""INSTRUME, DETNAM and the beginning of EXTNAME; "jemx" is the mean of both units."""
 _WCS_KEYWORDS = (
     *("CTYPE1", "CTYPE2", "CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CUNIT1", "CUNIT2", "LONPOLE", "LATPOLE"),
     *("CD1_1", "CD1_2", "CD2_1", "CD2_2", "PC1_1", "PC1_2", "PC2_1", "PC2_2", "CDELT1", "CDELT2", "EQUINOX"),
@@ -55,7 +63,7 @@ def _number(header: Mapping[str, Any], *keys: str) -> float:
 
 def _instrument(header: Mapping[str, Any]) -> str:
     name = f"{header.get('INSTRUME', '')} {header.get('DETNAM', '')} {header.get('EXTNAME', '')}".upper()
-    for token, instrument in (("JMX1", "jemx1"), ("JMX2", "jemx2"), ("IBIS", "isgri"), ("ISGR", "isgri")):
+    for token, instrument in (("JMX1+JMX2", "jemx"), ("JMX1", "jemx1"), ("JMX2", "jemx2"), ("IBIS", "isgri"), ("ISGR", "isgri")):
         if token in name:
             return instrument
     return ""
@@ -101,6 +109,9 @@ def mosaic_from_hdulist(hdus: fits.HDUList) -> Mosaic:
     flux_hdu = next((images[name] for name in FLUX_TYPES if name in images), None)
     if flux_hdu is None and not images:
         raise ProductError("The file holds no two-dimensional image: it is not a mosaic.")
+    if not any(np.any(hdu.data) for hdu in images.values()):
+        # JEM-X's placeholder of 100 x 100 pixels may come without coordinates.
+        raise EmptyProduct("The mosaic holds zeros alone: the dispatcher found nothing to image in these science windows.")
     main = flux_hdu or images.get("SIGNIFICANCE") or next(iter(images.values()))
     header = main.header
     tables = {hdu.name: hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)}
@@ -158,8 +169,7 @@ def read_mosaic(path: str | Path) -> Mosaic:
 
 def mosaic_to_hdulist(mosaic: Mosaic) -> fits.HDUList:
     """A mosaic in OSA's layout: images told apart by IMATYPE, then the science windows and jobs it came from."""
-    detector = {"isgri": ("IBIS", "ISGRI", "ISGR"), "jemx1": ("JMX1", "JEMX1", "JMX1"), "jemx2": ("JMX2", "JEMX2", "JMX2")}
-    instrume, detnam, prefix = detector.get(mosaic.instrument, ("", "", "SKY"))
+    instrume, detnam, prefix = _DETECTORS.get(mosaic.instrument, ("", "", "SKY"))
     origin = mosaic.provenance
     common = fits.Header()
     common.update(mosaic.wcs.to_header())
@@ -169,25 +179,17 @@ def mosaic_to_hdulist(mosaic: Mosaic) -> fits.HDUList:
         "TELESCOP": ("INTEGRAL", "mission"),
         "INSTRUME": (instrume, "instrument"),
         "DETNAM": (detnam, "detector"),
-        "ORIGIN": (origin.origin, "SIMULATED: no observation of the sky"),
-        "MMODAHST": (origin.host, "dispatcher that computed the parts"),
-        "OSAVERS": (origin.osa_version, "analysis software"),
-        "DATAVERS": (origin.data_version, "CONS or NRT"),
-        "NBATUSED": (origin.batches_used, "batches in this product"),
-        "NBATASK": (origin.batches_asked, "batches asked"),
+        **origin_cards(origin),
         "MJDREF": (51544.0, "IJD 0 as MJD (TT)"),
         "TIMESYS": ("TT", "time system"),
         "TIMEUNIT": ("d", "unit of TSTART, TSTOP"),
         "TSTART": (mosaic.tstart, "[d] IJD"),
         "TSTOP": (mosaic.tstop, "[d] IJD"),
         "ONTIME": (mosaic.ontime, "[s] sum of good times"),
-        "SIMSEED": (origin.seed, "seed of the simulation"),
         "E_MIN": (mosaic.band[0] if mosaic.band else None, "[keV]"),
         "E_MAX": (mosaic.band[1] if mosaic.band else None, "[keV]"),
     }
-    for key, (value, comment) in cards.items():
-        if value is not None and value != "" and not (isinstance(value, float) and np.isnan(value)):
-            common[key] = (value, comment)
+    common.update(dict(known_cards(cards)))
     for key, value in mosaic.keywords.items():
         common[key] = value
     hdus: list[Any] = [fits.PrimaryHDU()]

@@ -6,9 +6,10 @@ import pytest
 
 from dashboard.analysis.psf import through_spline
 from dashboard.analysis.sources import find_sources
-from dashboard.combine.grid import ISGRI_PIXEL, Grid
+from dashboard.combine.grid import Grid
 from dashboard.combine.mosaic_sum import MosaicSum
 from dashboard.products.catalog import CatalogSource, SourceCatalog
+from dashboard.products.instrument import ISGRI
 from tests.combine.skies import batch, tan_wcs
 
 SKY = ((83.63, 22.01, 3000.0), (85.1, 23.4, 700.0), (82.4, 20.7, 250.0))
@@ -22,7 +23,7 @@ def test_loss_is_the_measured_one() -> None:
 
 
 def test_flux_of_a_resampled_sum_is_the_injected_one() -> None:
-    total = MosaicSum(Grid("TAN", (83.63, 22.01), ISGRI_PIXEL, (220, 220), (110.0, 110.0)))
+    total = MosaicSum(Grid("TAN", (83.63, 22.01), ISGRI.pixel, (220, 220), (110.0, 110.0)))
     for number in range(8):
         centre = 83.63 + 0.37 * (number - 3.5), 22.01 + 0.29 * ((3 * number) % 8 - 3.5)
         total.add(batch(tan_wcs(*centre, roll=23.0 * number), SKY, seed=number, sigma=1.0), str(number))

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import least_squares
 
-from dashboard.combine.grid import ISGRI_PIXEL
+from dashboard.products.instrument import ISGRI
 from dashboard.products.mosaic import Mosaic, Provenance
 
 Sky = Sequence[tuple[float, float, float]]
-PSF = 1.03 * ISGRI_PIXEL
+PSF = 1.03 * ISGRI.pixel
 """Degrees; sigma of ISGRI's point spread function (12' FWHM)."""
 
 
-def tan_wcs(ra: float, dec: float, roll: float = 0.0, side: int = 240, projection: str = "TAN", pixel: float = ISGRI_PIXEL) -> WCS:
+def tan_wcs(ra: float, dec: float, roll: float = 0.0, side: int = 240, projection: str = "TAN", pixel: float = ISGRI.pixel) -> WCS:
     cos, sin = pixel * np.cos(np.radians(roll)), pixel * np.sin(np.radians(roll))
     return WCS(
         fits.Header(
@@ -49,8 +49,17 @@ def unit(ra: Any, dec: Any) -> NDArray[np.float64]:
     return np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], axis=-1)
 
 
-def batch(wcs: WCS, sky: Sky = (), side: int = 240, seed: int | None = None, sigma: float = 1.0, flat: bool = False, **meta: Any) -> Mosaic:
-    """A vignetted map (NaN outside a disc), or a flat one; noise when a seed is given."""
+def batch(
+    wcs: WCS,
+    sky: Sky = (),
+    side: int = 240,
+    seed: int | None = None,
+    sigma: float = 1.0,
+    flat: bool = False,
+    psf: float = PSF,
+    **meta: Any,
+) -> Mosaic:
+    """A vignetted map (NaN outside a disc), or a flat one; noise when a seed is given. `psf` in degrees."""
     y, x = np.mgrid[:side, :side].astype(float)
     radius = np.hypot(x - side / 2, y - side / 2)
     coding = np.ones((side, side)) if flat else np.clip((side / 2 - 4 - radius) / (side / 3), 0, 1)
@@ -59,9 +68,9 @@ def batch(wcs: WCS, sky: Sky = (), side: int = 240, seed: int | None = None, sig
     flux = np.zeros(here.shape[:-1])
     for source_ra, source_dec, amplitude in sky:
         chord = np.linalg.norm(here - unit(source_ra, source_dec), axis=-1)
-        flux += amplitude * np.exp(-0.5 * (np.degrees(chord) / PSF) ** 2)
+        flux += amplitude * np.exp(-0.5 * (np.degrees(chord) / psf) ** 2)
     if seed is not None:
-        width = PSF / ISGRI_PIXEL / np.sqrt(2)
+        width = psf / float(np.sqrt(abs(np.linalg.det(wcs.pixel_scale_matrix)))) / np.sqrt(2)
         noise = gaussian_filter(np.random.default_rng(seed).standard_normal((side, side)), width, mode="wrap")
         flux += deviation * noise * 2 * np.sqrt(np.pi) * width
     flux = np.where(coding > 0, flux, np.nan).astype("f4")
@@ -92,10 +101,10 @@ def fitted(mosaic: Mosaic, ra: float, dec: float) -> tuple[float, float, float, 
     return a, a / np.sqrt(xx * yy - xy**2), dx, dy
 
 
-def true_volume(mosaic: Mosaic, ra: float, dec: float, flux: float) -> float:
+def true_volume(mosaic: Mosaic, ra: float, dec: float, flux: float, psf: float = PSF) -> float:
     """What `fitted` should give for the volume: the PSF's angular width on the pixels of this place."""
     x, y = (float(v) for v in mosaic.wcs.wcs_world2pix(ra, dec, 0))
     corners = mosaic.wcs.wcs_pix2world([[x - 0.5, y], [x + 0.5, y], [x, y - 0.5], [x, y + 0.5]], 0)
     left, right, low, high = unit(corners[:, 0], corners[:, 1])
     area = np.linalg.norm(np.cross(right - left, high - low)) * np.degrees(1) ** 2
-    return flux * PSF**2 / float(area)
+    return flux * psf**2 / float(area)

@@ -5,15 +5,16 @@ import pytest
 from astropy.wcs import WCS
 
 from dashboard.combine.alignment import Nodes, lattice_offset
-from dashboard.combine.grid import ISGRI_PIXEL, Grid
+from dashboard.combine.grid import Grid
 from dashboard.combine.resample import STEP, grid_positions
+from dashboard.products.instrument import ISGRI
 from tests.combine.skies import tan_wcs
 
 GRIDS = {
-    "isgri": Grid("TAN", (83.63, 22.01), ISGRI_PIXEL, (500, 700), (350.0, 250.0)),
-    "pole": Grid("TAN", (10.0, 89.9), ISGRI_PIXEL, (400, 400), (200.0, 200.0)),
-    "wrap": Grid("TAN", (0.02, -30.0), ISGRI_PIXEL, (400, 400), (200.0, 200.0)),
-    "plane": Grid("ZEA", (266.4, -28.9), ISGRI_PIXEL, (400, 1400), (700.0, 200.0)),
+    "isgri": Grid("TAN", (83.63, 22.01), ISGRI.pixel, (500, 700), (350.0, 250.0)),
+    "pole": Grid("TAN", (10.0, 89.9), ISGRI.pixel, (400, 400), (200.0, 200.0)),
+    "wrap": Grid("TAN", (0.02, -30.0), ISGRI.pixel, (400, 400), (200.0, 200.0)),
+    "plane": Grid("ZEA", (266.4, -28.9), ISGRI.pixel, (400, 1400), (700.0, 200.0)),
     "jemx": Grid("TAN", (83.63, 22.01), 0.026, (400, 400), (200.0, 200.0)),
 }
 
@@ -62,6 +63,6 @@ def test_cdelt_and_cd_describe_the_same_lattice() -> None:
     grid = GRIDS["isgri"].wcs
     other = WCS(naxis=2)
     other.wcs.ctype, other.wcs.crval, other.wcs.crpix = list(grid.wcs.ctype), grid.wcs.crval, grid.wcs.crpix
-    other.wcs.cdelt = [-ISGRI_PIXEL, ISGRI_PIXEL]
+    other.wcs.cdelt = [-ISGRI.pixel, ISGRI.pixel]
     other.wcs.set()
     assert lattice_offset(other, grid, (240, 240)) == (0, 0)

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dashboard.combine.grid import ISGRI_HALF_FIELD, ISGRI_PIXEL, MOST_PIXELS, Grid, output_grid
+from dashboard.combine.grid import MOST_PIXELS, Grid, output_grid
 from dashboard.errors import ProductError
+from dashboard.products.instrument import ISGRI, JEMX
 from tests.combine.skies import unit
 
 Pointings = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
@@ -51,16 +52,35 @@ def field_of_view(pointings: Pointings, half: float) -> NDArray[np.float64]:
 def test_every_field_of_view_is_inside_anywhere_on_the_sky(ra: float, dec: float, spread: float) -> None:
     pointings = around(ra, dec, spread)
     grid = output_grid(*pointings)
-    x, y = grid.wcs.wcs_world2pix(field_of_view(pointings, ISGRI_HALF_FIELD), 0).T
+    x, y = grid.wcs.wcs_world2pix(field_of_view(pointings, ISGRI.half_field), 0).T
     assert min(x.min(), y.min()) >= 0
     assert x.max() <= grid.shape[1] - 1
     assert y.max() <= grid.shape[0] - 1
     assert min(x.min(), y.min(), grid.shape[1] - 1 - x.max(), grid.shape[0] - 1 - y.max()) < 8, "no wider than needed"
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0, 360), st.floats(-90, 90), st.sampled_from([0.0, 3.5, 10.0]))
+def test_round_fields_of_view_are_inside_whatever_the_roll(ra: float, dec: float, spread: float) -> None:
+    pointings = around(ra, dec, spread)
+    grid = output_grid(*pointings, half_field=JEMX.half_field, pixel=JEMX.pixel, circle=True)
+    x, z = unit(pointings[0], pointings[1]), unit(pointings[2], pointings[3])
+    turn = np.radians(np.arange(0, 360, 2))[:, None]
+    around_z = np.cos(turn) * z[:, None] + np.sin(turn) * np.cross(z, x)[:, None]
+    rim = (x[:, None] + np.tan(np.radians(JEMX.half_field)) * around_z).reshape(-1, 3)
+    sky = np.degrees(np.stack([np.arctan2(rim[:, 1], rim[:, 0]), np.arctan2(rim[:, 2], np.hypot(rim[:, 0], rim[:, 1]))], axis=1))
+    column, row = grid.wcs.wcs_world2pix(sky, 0).T
+    assert min(column.min(), row.min()) >= 3
+    assert column.max() <= grid.shape[1] - 4
+    assert row.max() <= grid.shape[0] - 4
+    assert min(column.min(), row.min(), grid.shape[1] - 1 - column.max(), grid.shape[0] - 1 - row.max()) < 9, "no wider than needed"
+    rolled = output_grid(*pointings[:2], pointings[0], pointings[1] + 90, half_field=JEMX.half_field, pixel=JEMX.pixel, circle=True)
+    assert rolled.shape == pytest.approx(grid.shape, abs=2)
+
+
 def test_one_pointing_gives_its_square() -> None:
     grid = output_grid(*attitude(np.array([83.63]), np.array([22.01]), np.array([0.0])))
-    side = 2 * np.degrees(np.tan(np.radians(14.5))) / ISGRI_PIXEL
+    side = 2 * np.degrees(np.tan(np.radians(14.5))) / ISGRI.pixel
     assert grid.projection == "TAN"
     assert grid.crval == (83.63, 22.01)
     assert grid.shape[0] == pytest.approx(side + 10, abs=1)
@@ -104,5 +124,7 @@ def test_too_wide_too_large_and_nothing_are_refused_with_a_sentence() -> None:
         output_grid(*opposite)
     with pytest.raises(ProductError, match=str(MOST_PIXELS)):
         output_grid(*around(10.0, 10.0, 60.0), half_field=6.6, pixel=0.026)
+    with pytest.raises(ProductError, match="parts as runs of their own"):
+        output_grid(*around(10.0, 10.0, 60.0), half_field=JEMX.half_field, pixel=JEMX.pixel, circle=True)
     with pytest.raises(ProductError, match="directions"):
         output_grid([], [], [], [])

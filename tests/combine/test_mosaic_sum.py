@@ -11,13 +11,14 @@ from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.combine.grid import ISGRI_PIXEL, Grid
+from dashboard.combine.grid import Grid
 from dashboard.combine.mosaic_sum import MosaicSum, rebuild
 from dashboard.errors import EmptyProduct, NotCombinable, ProductError
+from dashboard.products.instrument import ISGRI
 from dashboard.products.mosaic import Mosaic
 from tests.combine.skies import batch, origin, tan_wcs
 
-GRID = Grid("TAN", (83.63, 22.01), ISGRI_PIXEL, (90, 100), (50.0, 45.0))
+GRID = Grid("TAN", (83.63, 22.01), ISGRI.pixel, (90, 100), (50.0, 45.0))
 PLANES = ("weight", "weight_flux", "weight_flux2", "exposure", "number")
 
 

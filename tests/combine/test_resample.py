@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates, spline_filter
 
-from dashboard.combine.grid import ISGRI_PIXEL, Grid
+from dashboard.combine.grid import Grid
 from dashboard.combine.mosaic_sum import MosaicSum
 from dashboard.combine.resample import PAD, spline_coefficients, whitened
+from dashboard.products.instrument import ISGRI
 from dashboard.products.mosaic import Mosaic
 from tests.combine.skies import batch, tan_wcs
 
-GRID = Grid("TAN", (83.63, 22.01), ISGRI_PIXEL, (260, 260), (130.0, 130.0))
+GRID = Grid("TAN", (83.63, 22.01), ISGRI.pixel, (260, 260), (130.0, 130.0))
 
 
 def resampled(mosaic: Mosaic) -> Mosaic:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dashboard.combine.grid import ISGRI_PIXEL, Grid
+from dashboard.combine.grid import Grid
 from dashboard.combine.mosaic_sum import MosaicSum, rebuild
+from dashboard.products.instrument import ISGRI
 from dashboard.products.mosaic import Mosaic
 from dashboard.products.mosaic_fits import read_mosaic
 from tests.combine.skies import Sky, batch, fitted, tan_wcs, true_volume, unit
@@ -39,7 +40,7 @@ def summed(grid: Grid, parts: list[Mosaic]) -> MosaicSum:
 )
 def test_injected_sources_keep_place_and_flux(ra: float, dec: float, projection: str) -> None:
     """Noise-free: within 0.02 pixel, and 1 % of the flux by the conserved amplitude x width^2; the amplitude loses 1.1 % at most."""
-    grid = Grid(projection, (ra, dec), ISGRI_PIXEL, (320, 320), (160.0, 160.0))
+    grid = Grid(projection, (ra, dec), ISGRI.pixel, (320, 320), (160.0, 160.0))
     places = [grid.wcs.wcs_pix2world(x, y, 0) for x, y in ((159.0, 159.0), (190.3, 140.8), (137.45, 171.5))]
     sky = [(float(a), float(d), flux) for (a, d), flux in zip(places, (200.0, 20.0, 1000.0), strict=True)]
     mosaic = summed(grid, scattered(ra, dec, 3.0, sky, 8)).result()
@@ -51,7 +52,7 @@ def test_injected_sources_keep_place_and_flux(ra: float, dec: float, projection:
 
 
 def test_width_calibrated_on_a_bright_source_gives_the_flux_of_a_faint_one() -> None:
-    grid = Grid("TAN", CRAB, ISGRI_PIXEL, (320, 320), (160.0, 160.0))
+    grid = Grid("TAN", CRAB, ISGRI.pixel, (320, 320), (160.0, 160.0))
     faint = tuple(float(v) for v in grid.wcs.wcs_pix2world(181.3, 166.9, 0))
     mosaic = summed(grid, scattered(*CRAB, 3.0, [(*CRAB, 1000.0), (faint[0], faint[1], 7.0)], 8)).result()
     bright_amplitude, bright_volume, _, _ = fitted(mosaic, *CRAB)
@@ -62,7 +63,7 @@ def test_width_calibrated_on_a_bright_source_gives_the_flux_of_a_faint_one() -> 
 
 @pytest.mark.parametrize("spread", [0.5, 3.0])
 def test_empty_sky_has_the_width_of_noise(spread: float) -> None:
-    grid = Grid("TAN", CRAB, ISGRI_PIXEL, (330, 330), (165.0, 165.0))
+    grid = Grid("TAN", CRAB, ISGRI.pixel, (330, 330), (165.0, 165.0))
     total = summed(grid, scattered(*CRAB, spread, [], 12, seed=100))
     deep: NDArray[np.bool_] = total.exposure > 0.1 * total.exposure.max()
     significance = total.result().significance[deep]
@@ -75,7 +76,7 @@ def test_empty_sky_has_the_width_of_noise(spread: float) -> None:
 
 def test_sky_outside_the_first_batch_is_kept() -> None:
     source = (92.0, 22.0, 50.0)
-    grid = Grid("TAN", CRAB, ISGRI_PIXEL, (320, 400), (200.0, 160.0))
+    grid = Grid("TAN", CRAB, ISGRI.pixel, (320, 400), (200.0, 160.0))
     first, second = batch(tan_wcs(79.0, 22.0, 12.0)), batch(tan_wcs(90.0, 22.0, -40.0), [source])
     x, y = first.wcs.wcs_world2pix(*source[:2], 0)
     assert x < 0 or y < 0, "the first batch does not see the source"
@@ -105,7 +106,7 @@ def test_real_crab_on_its_own_lattice_is_reproduced(shared_data: Path) -> None:
 @pytest.mark.parametrize(("dx", "dy", "centre"), [(0.5, 0.5, 0.0), (0.25, 0.4, 2.5), (0.0, 0.0, -4.0)])
 def test_real_crab_on_another_grid_keeps_place_and_flux(shared_data: Path, dx: float, dy: float, centre: float) -> None:
     real = real_crab(shared_data)
-    grid = Grid("TAN", (82.1 + centre, 24.4 - centre), ISGRI_PIXEL, (620, 620), (310.0 + dx, 310.0 + dy))
+    grid = Grid("TAN", (82.1 + centre, 24.4 - centre), ISGRI.pixel, (620, 620), (310.0 + dx, 310.0 + dy))
     total = MosaicSum(grid)
     total.add(real, "crab")
     mosaic = total.result()
@@ -115,7 +116,7 @@ def test_real_crab_on_another_grid_keeps_place_and_flux(shared_data: Path, dx: f
         unit(*image.wcs.wcs_pix2world(*(image.wcs.wcs_world2pix(*CRAB, 0) + np.array(offset)), 0))
         for image, offset in ((real, (x, y)), (mosaic, (found_x, found_y)))
     ]
-    assert np.degrees(np.linalg.norm(places[0] - places[1])) / ISGRI_PIXEL < 0.02
+    assert np.degrees(np.linalg.norm(places[0] - places[1])) / ISGRI.pixel < 0.02
     stretch = true_volume(mosaic, *CRAB, 1.0) / true_volume(real, *CRAB, 1.0)
     assert found_volume / volume / stretch == pytest.approx(1, rel=0.01)
     assert found == pytest.approx(amplitude, rel=0.01)

@@ -85,8 +85,34 @@ def test_all_zero_placeholder_is_an_empty_product() -> None:
     planes = [fits.ImageHDU(np.zeros((100, 100), "f4"), header.copy()) for _ in range(4)]
     for plane, imatype in zip(planes, ("INTENSITY", "VARIANCE", "SIGNIFICANCE", "EXPOSURE"), strict=True):
         plane.header["IMATYPE"] = imatype
-    with pytest.raises(EmptyProduct, match="no exposed pixel"):
+    with pytest.raises(EmptyProduct, match="zeros alone"):
         mosaic_from_hdulist(fits.HDUList([fits.PrimaryHDU(), *planes]))
+
+
+@pytest.mark.parametrize("fill", [0.0, np.nan])
+def test_an_empty_jemx_answer_is_no_result_even_without_coordinates(fill: float) -> None:
+    planes = [fits.ImageHDU(np.full((100, 100), fill), name="JMX1-MOSA-IMA") for _ in range(3)]
+    for plane, imatype in zip(planes, ("RECONSTRUCTED", "VARIANCE", "EXPOSURE"), strict=True):
+        plane.header["IMATYPE"] = imatype
+        plane.header["CTYPE1"], plane.header["CTYPE2"], plane.header["CRVAL1"], plane.header["CRVAL2"] = "RA---TAN", "DEC--TAN", 0.0, 0.0
+    for hdus in ([fits.PrimaryHDU(), *planes], [fits.PrimaryHDU(np.zeros((100, 100)))]):
+        with pytest.raises(EmptyProduct, match="nothing to image"):
+            mosaic_from_hdulist(fits.HDUList(hdus))
+
+
+@pytest.mark.parametrize("unit", ["counts/cm2/s", "counts/dm2/s"])
+@pytest.mark.parametrize("name", ["jemx1", "jemx2", "jemx"])
+def test_jemx_is_written_as_osa_writes_it(unit: str, name: str) -> None:
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype, wcs.wcs.crval, wcs.wcs.crpix, wcs.wcs.cdelt = ["RA---TAN", "DEC--TAN"], [83.6, 22.0], [5, 5], [-0.026, 0.026]
+    flux = np.ones((9, 9))
+    flux[0] = np.nan
+    hdus = mosaic_to_hdulist(Mosaic(flux, flux, flux, np.nan_to_num(flux), wcs, instrument=name, unit=unit, band=(3.04, 34.88)))
+    assert [hdu.header["IMATYPE"] for hdu in hdus[1:]] == ["RECONSTRUCTED", "VARIANCE", "SIGNIFICANCE", "EXPOSURE"]
+    assert hdus[2].header["BUNIT"] == f"({unit})**2"
+    again = mosaic_from_hdulist(hdus)
+    assert (again.instrument, again.unit, again.band) == (name, unit, (3.04, 34.88))
+    assert np.isnan(np.asarray(again.flux)[0]).all()
 
 
 def test_what_is_no_mosaic_is_refused_with_a_sentence(tmp_path: Path) -> None:
