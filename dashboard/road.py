@@ -1,25 +1,22 @@
-"""The road as page, notebook and command line walk it: from a request to a plan, from a run to the files."""
+"""The road as page, notebook and command line walk it: from a request to a plan."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from pathlib import Path
-
+from dashboard.archive.catalog_file import catalog_from_file
+from dashboard.archive.default_catalog import default_catalog
 from dashboard.archive.reference_catalog import reference_catalog
 from dashboard.archive.resolver import resolve
 from dashboard.archive.selection import find_pointings
-from dashboard.export.folder import write_folder
-from dashboard.export.provenance import provenance
 from dashboard.identity import Identity
-from dashboard.plan.plan import Plan, make_plan
+from dashboard.plan.making import make_plan
+from dashboard.plan.plan import Plan
+from dashboard.products.catalog import SourceCatalog
+from dashboard.request.catalogue_choice import choose
 from dashboard.request.checks import check
 from dashboard.request.request import Request
-from dashboard.runs.field import run_grid
+from dashboard.runs.field import refuse_too_wide
 from dashboard.runs.process import host_for
-from dashboard.runs.results import load_mosaic, load_sources
-from dashboard.runs.run_state import BatchState, RunState
-from dashboard.runs.store import RunStore
-from dashboard.settings import Settings
+from dashboard.settings import Host, Settings
 
 
 def prepare(settings: Settings, request: Request, identity: Identity) -> Plan:
@@ -30,46 +27,31 @@ def prepare(settings: Settings, request: Request, identity: Identity) -> Plan:
     DashboardError
         The first thing that is wrong, with its sentence.
     """
-    check(request, local_files=identity.origin != "page")
-    reference_catalog(request.isdc_cat_url)  # before anything is looked up: a wrong file is a wrong request
+    check(request, local_files=identity.origin != "page", catalog_hosts=settings.catalog_hosts)
+    reference = reference_catalog(request.isdc_cat_url, settings.catalog_hosts)
     host = host_for(settings, request.host_type)
     target = resolve(request, host)
-    plan = make_plan(request, target, find_pointings(request, target, host), identity)
-    run_grid(plan.pointings)  # a field too wide for one mosaic is refused here, before it is run
+    sources = extraction_sources(request, host, local_files=identity.origin != "page")
+    plan = make_plan(request, target, find_pointings(request, target, host), identity, sources, reference)
+    refuse_too_wide(plan)
     return plan
 
 
-def export_run(settings: Settings, store: RunStore, state: RunState, folder: Path) -> tuple[Path, ...]:
-    """Write the files of a run, finished or not, into a folder; of several bands each into a folder of its own.
+def extraction_sources(request: Request, host: Host, *, local_files: bool) -> SourceCatalog | None:
+    """The sources spectra and light curves are extracted for; None when an image is to be made for them, or none are asked.
 
     Raises
     ------
-    RunNotFound
-        When no batch has arrived yet.
-    StorageFull, ProductError
-        When the folder cannot be written.
+    RequestError, ProductError
+        When api_catalog_file cannot be read, or nothing is chosen.
+    ArchiveUnavailable
+        When the default catalogue cannot be fetched.
     """
-    plan = store.plan(state.run_id)
-    written: list[Path] = []
-    for number, job in enumerate(plan.jobs):
-        if not state.sums[number] and any(state.sums):
-            continue
-        mosaic, table = load_mosaic(settings, state, number), load_sources(settings, state, number)
-        batches = [_told(batch) for batch in state.batches if batch.job == number]
-        place = folder if len(plan.jobs) == 1 else folder / f"{job.instrument}_{job.band[0]:g}-{job.band[1]:g}keV"
-        written += write_folder(
-            place, mosaic, table, provenance(mosaic, table, plan.request, asdict(plan.target), batches), plan.target.name
-        )
-    return tuple(written)
-
-
-def _told(batch: BatchState) -> dict[str, object]:
-    """What the provenance says of a batch."""
-    return {
-        "batch_id": batch.batch_id,
-        "state": batch.state,
-        "scw": list(batch.scw),
-        "job_id": batch.job_id,
-        "attempts": batch.attempts,
-        "reason": batch.reason,
-    }
+    if set(request.products) <= {"mosaic"}:
+        return None
+    match choose(request.use_default_catalog, request.make_image, request.api_catalog_file):
+        case "default":
+            return default_catalog(host)
+        case "file":
+            return catalog_from_file(request.api_catalog_file, local_files)
+    return None

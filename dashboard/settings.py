@@ -6,6 +6,7 @@
 | INTEGRAL_DASHBOARD_DATABASE | SQLAlchemy URL of run store and workflows | sqlite file in that folder |
 | INTEGRAL_DASHBOARD_STORAGE | fsspec URL of the product store | "products" in that folder |
 | INTEGRAL_DASHBOARD_SIMULATED_URL | a running observatory to use instead of starting one | none: one is started |
+| INTEGRAL_DASHBOARD_CATALOG_HOSTS | hosts from which isdc_cat_url may be fetched: host or host:port, comma between | none |
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ class Settings:
     database_url: str
     storage_url: str
     simulated_url: str = ""
+    catalog_hosts: frozenset[str] = frozenset()
     hosts: Mapping[str, Host] = field(default_factory=lambda: MappingProxyType(_known_hosts()))
 
     @classmethod
@@ -88,4 +90,5 @@ class Settings:
             database_url=env.get("INTEGRAL_DASHBOARD_DATABASE") or f"sqlite:///{data_dir / 'dashboard.sqlite'}",
             storage_url=env.get("INTEGRAL_DASHBOARD_STORAGE") or str(data_dir / "products"),
             simulated_url=env.get("INTEGRAL_DASHBOARD_SIMULATED_URL", "").rstrip("/"),
+            catalog_hosts=frozenset(env.get("INTEGRAL_DASHBOARD_CATALOG_HOSTS", "").lower().replace(",", " ").split()),
         )

@@ -15,6 +15,7 @@ from dashboard.settings import Host
 CONNECT_SECONDS = 10.0
 SERVICE_SECONDS = 50.0
 SIMULATED_SECONDS = 20.0
+LARGEST_ANSWER = 200_000_000
 
 
 def patience(host: Host) -> float:
@@ -38,6 +39,8 @@ class WebService:
         Deadline of the answer, all tries together; reaching the host has `CONNECT_SECONDS` of its own.
     pauses
         Seconds to wait before each further try; their number is the number of retries.
+    largest
+        Bytes of an answer, unpacked, beyond which it is not read further.
     """
 
     name: str
@@ -45,6 +48,7 @@ class WebService:
     client: httpx.Client | None = None
     seconds: float = SERVICE_SECONDS
     pauses: tuple[float, ...] = (0.5, 2.0)
+    largest: int = LARGEST_ANSWER
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> httpx.Response:
         """The answer with status 200, or 400 when the service refuses the question.
@@ -107,5 +111,18 @@ class WebService:
     def _send(self, url: str, params: Mapping[str, str] | None, seconds: float) -> httpx.Response:
         timeout = httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
         if self.client is not None:
-            return self.client.get(url, params=params, timeout=timeout)
-        return httpx.get(url, params=params, timeout=timeout, follow_redirects=True)
+            return self._read(self.client, url, params, timeout)
+        with httpx.Client(follow_redirects=True) as client:
+            return self._read(client, url, params, timeout)
+
+    def _read(self, client: httpx.Client, url: str, params: Mapping[str, str] | None, timeout: httpx.Timeout) -> httpx.Response:
+        ends = time.monotonic() + (timeout.read or self.seconds) + CONNECT_SECONDS
+        content = bytearray()
+        with client.stream("GET", url, params=params, timeout=timeout) as response:
+            for piece in response.iter_bytes():
+                content += piece
+                if len(content) > self.largest:
+                    raise self.malformed(f"is larger than {self.largest / 1e6:g} MB")
+                if time.monotonic() > ends:
+                    raise httpx.ReadTimeout("the answer comes too slowly", request=response.request)
+        return httpx.Response(response.status_code, content=bytes(content), request=response.request)

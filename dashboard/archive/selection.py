@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dashboard.archive.fetching import patience
 from dashboard.archive.pointings import Pointings, revolution
 from dashboard.archive.resolver import Target
-from dashboard.archive.timesystem import Timesystem
+from dashboard.archive.timesystem import MIN_GOOD_SECONDS, Timesystem
 from dashboard.errors import NoScienceWindows
 from dashboard.request.request import Request
 from dashboard.request.times import TimePoint, TimeSpan
@@ -21,14 +21,15 @@ SAMPLE_SEED = 0
 WHOLE_SKY_DEG = 180.0
 
 
-def find_pointings(request: Request, target: Target, host: Host, client: httpx.Client | None = None) -> Pointings:
-    """Ask the archive for the pointings that a request means, thinned to `n_scw_image`.
+def find_pointings(request: Request, target: Target, host: Host, client: httpx.Client | None = None) -> dict[str, Pointings]:
+    """Ask the archive for the pointings that a request means, by instrument.
+
+    ISGRI's are those with IBIS in science mode; of JEM-X nothing is asked about the mode of IBIS.
 
     Parameters
     ----------
     request
-        Selects by scw_list, else by revolutions, else by T1 and T2; the latter two within radius of the target. With
-        several instruments the widest radius counts.
+        Selects by scw_list, else by revolutions, else by T1 and T2; the latter two within the instrument's radius of the target.
     target
         Direction the radius is counted from.
     host
@@ -47,10 +48,19 @@ def find_pointings(request: Request, target: Target, host: Host, client: httpx.C
     """
     timesystem = Timesystem(host.timesystem_url, client, patience(host))
     if request.scw_ids:
-        pointings = _listed(request, timesystem)
-    else:
-        pointings = _around(request, target, timesystem)
-    return pointings.take(stratified_sample(len(pointings), sample_size(request.n_scw_image, len(pointings))))
+        return dict.fromkeys(request.instruments, _listed(request, timesystem))
+    found: dict[str, Pointings] = {}
+    for instrument in request.instruments:
+        twin = {"jemx1": "jemx2", "jemx2": "jemx1"}.get(instrument, "")
+        found[instrument] = found[twin] if twin in found else _around(request, target, timesystem, instrument)
+    if not any(map(len, found.values())):
+        raise _nothing(request, target)
+    return found
+
+
+def sampled(pointings: Pointings, n_scw_image: float) -> Pointings:
+    """Those that enter an image: picked at random with a fixed seed, evenly in time."""
+    return pointings.take(stratified_sample(len(pointings), sample_size(n_scw_image, len(pointings))))
 
 
 def sample_size(n_scw_image: float, total: int) -> int:
@@ -68,21 +78,24 @@ def stratified_sample(total: int, size: int, seed: int = SAMPLE_SEED) -> NDArray
     return np.random.default_rng(seed).integers(edges[:-1], edges[1:]).astype(np.intp)
 
 
-def _around(request: Request, target: Target, timesystem: Timesystem) -> Pointings:
-    radius = max(request.radius_for(instrument) for instrument in request.instruments)
+def _around(request: Request, target: Target, timesystem: Timesystem, instrument: str) -> Pointings:
     revolutions = sorted(set(request.revolutions))
     spans = _runs(revolutions) if revolutions else request.times
-    found = timesystem.scwlist(spans, target.ra, target.dec, radius, request.data_version)
-    if revolutions:
-        found = _only(found, [revolution(scw) in revolutions for scw in found])
-    if not len(found):
-        when = f"in revolutions {_shortened(map(str, revolutions))}" if revolutions else _described(request.times)
-        way_out = "name other revolutions" if revolutions else "widen T1 to T2"
-        raise NoScienceWindows(
-            f"No {request.data_version} science window points within {radius:g} deg of {target.name} ({target.ra:.3f}, {target.dec:+.3f}) "
-            f"{when}: {way_out}, or enlarge radius."
-        )
-    return found
+    ibis_good = MIN_GOOD_SECONDS if instrument == "isgri" else 0
+    found = timesystem.scwlist(spans, target.ra, target.dec, request.radius_for(instrument), request.data_version, ibis_good)
+    found = found.take(np.flatnonzero(found.telapse > MIN_GOOD_SECONDS))
+    return _only(found, [revolution(scw) in revolutions for scw in found]) if revolutions else found
+
+
+def _nothing(request: Request, target: Target) -> NoScienceWindows:
+    revolutions = sorted(set(request.revolutions))
+    when = f"in revolutions {_shortened(map(str, revolutions))}" if revolutions else _described(request.times)
+    way_out = "name other revolutions" if revolutions else "widen T1 to T2"
+    radius = max(request.radius_for(instrument) for instrument in request.instruments)
+    return NoScienceWindows(
+        f"No {request.data_version} science window points within {radius:g} deg of {target.name} ({target.ra:.3f}, {target.dec:+.3f}) "
+        f"{when}: {way_out}, or enlarge radius."
+    )
 
 
 def _listed(request: Request, timesystem: Timesystem) -> Pointings:

@@ -9,39 +9,25 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.archive.pointings import VERSION_SUFFIX, Pointings
-from dashboard.archive.reference_catalog import reference_catalog
+from dashboard.archive.pointings import Pointings
 from dashboard.archive.resolver import Target
-from dashboard.archive.selection import SAMPLE_SEED
-from dashboard.errors import NoScienceWindows, RunError
-from dashboard.identity import Identity
+from dashboard.errors import RunError
 from dashboard.plan.batch import Batch
-from dashboard.plan.cells import cut
-from dashboard.plan.sensitivity import crab_rate, expected_error
+from dashboard.plan.job import Coming, Job
+from dashboard.plan.sensitivity import expected_mcrab
 from dashboard.products.catalog import SourceCatalog
 from dashboard.products.catalog_api import catalog_from_api, catalog_to_api
-from dashboard.request.checks import OSA_VERSIONS, check, notices
-from dashboard.request.request import Request
+from dashboard.request.checks import OSA_VERSIONS
 from dashboard.request.times import TimePoint
 from dashboard.settings import SIMULATED
 
-FORMAT = 1
-BACKEND_THRESHOLD = 7.0  # sources are searched on the sum: another threshold of the request must not ask every batch again
+FORMAT = 2
+READABLE = (1, FORMAT)  # plans of format 1 knew mosaics only
 JOBS_IN_FLIGHT = 4
 SECONDS_A_BATCH = 7.0  # a cached batch of a real dispatcher: 4.4 s to submit and 2.5 s to build, measured
 SECONDS_A_SIMULATED_BATCH = 3.0
 
 _COLUMNS = tuple(column.name for column in fields(Pointings) if column.name not in ("swid", "index_version"))
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One product in one band of one instrument, summed over its batches (ids in time order)."""
-
-    instrument: str
-    product: str
-    band: tuple[float, float]
-    batch_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +41,7 @@ class Plan:
     target
         The resolved position.
     pointings
-        The science windows, in time order.
+        The science windows of all jobs, in time order.
     batches
         All batches, job after job, each in time order.
     jobs
@@ -64,6 +50,10 @@ class Plan:
         Sentences for the user.
     catalog
         Names of the sources of the sky, frozen with the run: a file that changes later does not change the run.
+    lists
+        By instrument: the sources that spectra and light curves are extracted for, frozen with the run.
+    coming
+        Jobs that wait for the catalogue of an image.
     """
 
     request: Mapping[str, Any]
@@ -73,6 +63,8 @@ class Plan:
     jobs: tuple[Job, ...]
     notices: tuple[str, ...] = ()
     catalog: SourceCatalog = field(default_factory=SourceCatalog)
+    lists: Mapping[str, SourceCatalog] = field(default_factory=dict)
+    coming: tuple[Coming, ...] = ()
 
     @property
     def host(self) -> str:
@@ -97,7 +89,7 @@ class Plan:
     @property
     def fill(self) -> float:
         """Mean number of science windows in a batch over s_max."""
-        return self.n_scw * len(self.jobs) / (len(self.batches) * int(self.request["s_max"]))
+        return sum(len(batch.scw) for batch in self.batches) / (len(self.batches) * int(self.request["s_max"]))
 
     @property
     def roles_needed(self) -> tuple[str, ...]:
@@ -118,6 +110,11 @@ class Plan:
         by_id = {batch.batch_id: batch for batch in self.batches}
         return tuple(by_id[batch_id] for batch_id in job.batch_ids)
 
+    def pointings_of(self, job: Job) -> Pointings:
+        """The science windows of a job, in time order."""
+        mine = {scw[:12] for batch in self.batches_of(job) for scw in batch.scw}
+        return self.pointings.take(np.flatnonzero([swid in mine for swid in self.pointings.swid]))
+
     def describe(self, done: Collection[str] = ()) -> tuple[str, ...]:
         """The plan in lines of text.
 
@@ -127,7 +124,7 @@ class Plan:
             Ids of batches whose products are already stored.
         """
         first, last = (TimePoint("ijd", float(edge)).isot[:16] for edge in (self.pointings.tstart[0], self.pointings.tstop[-1]))
-        jobs = "; ".join(f"{job.instrument} {job.product} {job.band[0]:g}-{job.band[1]:g} keV" for job in self.jobs)
+        jobs = "; ".join(job.label for job in self.jobs)
         ready = sum(batch.batch_id in done for batch in self.batches)
         left = len(self.batches) - ready
         return (
@@ -135,6 +132,7 @@ class Plan:
             f"Asked: {jobs}, {self.request['osa_version']}, host {self.host}{' (SIMULATED data)' if self.simulated else ''}",
             f"Science windows: {self.n_scw}, {exposure_text(self.exposure)}, {first} to {last} UTC",
             f"Batches: {len(self.batches)} of at most {self.request['s_max']} science windows, {self.fill:.0%} full on average",
+            *(f"Then: {coming.label} of {len(coming.swid)} science windows, with the catalogue of the image" for coming in self.coming),
             *(f"Expected 1-sigma error at the target: {text}" for text in self.sensitivity_texts()),
             f"Roles needed: {', '.join(self.roles_needed) or 'none'}",
             f"Already computed: {ready} of {len(self.batches)} batches, {left} to ask for",
@@ -143,12 +141,12 @@ class Plan:
         )
 
     def sensitivity_texts(self) -> Iterator[str]:
-        """Expected 1-sigma error at the target, a line a job whose band is known."""
+        """Expected 1-sigma error at the target, a line a mosaic whose band is known."""
         for job in self.jobs:
-            error = expected_error(self.pointings, self.target, job.band)
-            if math.isfinite(error):
-                crabs = 1000 * error / crab_rate(job.band)
-                yield f"{error:.2g} cts/s (about {crabs:.2g} mCrab) in {job.band[0]:g}-{job.band[1]:g} keV, more near bright sources"
+            if job.product == "mosaic" and job.band is not None:
+                error = expected_mcrab(self.pointings_of(job), self.target, job.band, job.instrument)
+                if math.isfinite(error):
+                    yield f"about {error:.2g} mCrab in {job.band[0]:g}-{job.band[1]:g} keV ({job.instrument}), more near bright sources"
 
     def time_text(self, left: int) -> str:
         """How long `left` batches may take, in words."""
@@ -177,9 +175,11 @@ class Plan:
                 }
                 for batch in self.batches
             ],
-            "jobs": [{**asdict(job), "band": list(job.band), "batch_ids": list(job.batch_ids)} for job in self.jobs],
+            "jobs": [_listed(asdict(job)) for job in self.jobs],
             "notices": list(self.notices),
             "catalog": catalog_to_api(self.catalog),
+            "lists": {instrument: catalog_to_api(sources) for instrument, sources in self.lists.items()},
+            "coming": [_listed(asdict(coming)) for coming in self.coming],
         }
 
     @classmethod
@@ -191,7 +191,7 @@ class Plan:
         RunError
             When another version of the program wrote it.
         """
-        if document.get("format") != FORMAT:
+        if document.get("format") not in READABLE:
             raise RunError(f"The stored plan has format {document.get('format')!r}, this program reads {FORMAT}: plan the request again.")
         stored = document["pointings"]
         columns = {name: np.array([_or_nan(value) for value in stored[name]], dtype=float) for name in _COLUMNS}
@@ -200,76 +200,12 @@ class Plan:
             target=Target(**{**document["target"], "notes": tuple(document["target"]["notes"])}),
             pointings=Pointings(tuple(stored["swid"]), **columns, index_version=stored["index_version"]),
             batches=tuple(Batch(**{**b, "tstart": _or_nan(b["tstart"]), "tstop": _or_nan(b["tstop"])}) for b in document["batches"]),
-            jobs=tuple(
-                Job(job["instrument"], job["product"], (job["band"][0], job["band"][1]), tuple(job["batch_ids"]))
-                for job in document["jobs"]
-            ),
+            jobs=tuple(Job(**{**job, "band": _band(job["band"]), "batch_ids": tuple(job["batch_ids"])}) for job in document["jobs"]),
             notices=tuple(document["notices"]),
             catalog=catalog_from_api(document["catalog"]),
+            lists={instrument: catalog_from_api(sources) for instrument, sources in document.get("lists", {}).items()},
+            coming=tuple(Coming(**{**c, "band": _band(c["band"]), "swid": tuple(c["swid"])}) for c in document.get("coming", ())),
         )
-
-
-def make_plan(request: Request, target: Target, pointings: Pointings, identity: Identity) -> Plan:
-    """Cut a request's science windows into batches, for each band.
-
-    Interval, position, name and radius stay out of the batches' parameters: with an explicit list of science windows
-    they do not change the product, but would give equal work unequal identities.
-
-    Raises
-    ------
-    RequestError
-        When the request cannot be run.
-    NoScienceWindows
-        When there is nothing to cut.
-    ArchiveError, ProductError
-        When the reference catalogue cannot be read.
-    """
-    check(request)
-    catalog = reference_catalog(request.isdc_cat_url)
-    if not len(pointings):
-        raise NoScienceWindows(f"No science window is left to analyse for {target.name}: widen the interval or the radius.")
-    public = request.integral_data_rights == "public" and request.data_version == "CONS"
-    ranges = cut(pointings.swid, request.s_max)
-    batches: list[Batch] = []
-    jobs: list[Job] = []
-    for band in request.bands_for("isgri"):
-        of_job = [
-            Batch(
-                host=request.host_type,
-                parameters=_mosaic_parameters(request, band, [pointings.swid[i] for i in rows]),
-                owner="" if public else identity.user,
-                exposure=float(pointings.telapse[rows.start : rows.stop].sum()),
-                tstart=float(pointings.tstart[rows.start]),
-                tstop=float(pointings.tstop[rows.stop - 1]),
-            )
-            for rows in ranges
-        ]
-        jobs.append(Job("isgri", "mosaic", band, tuple(batch.batch_id for batch in of_job)))
-        batches += of_job
-    told = _notices(request, target, len(pointings))
-    return Plan(request.to_dict(), target, pointings, tuple(batches), tuple(jobs), told, catalog)
-
-
-def _mosaic_parameters(request: Request, band: tuple[float, float], swids: list[str]) -> dict[str, Any]:
-    version = VERSION_SUFFIX[request.data_version]
-    return {
-        "E1_keV": band[0],
-        "E2_keV": band[1],
-        "detection_threshold": BACKEND_THRESHOLD,
-        "instrument": "isgri",
-        "integral_data_rights": request.integral_data_rights,
-        "osa_version": request.osa_version,
-        "product_type": "isgri_image",
-        "scw_list": [f"{swid}.{version}" for swid in swids],
-    }
-
-
-def _notices(request: Request, target: Target, n_scw: int) -> tuple[str, ...]:
-    sampled = (
-        (f"{n_scw} science windows were picked at random, evenly in time, with seed {SAMPLE_SEED}.",) if request.n_scw_image > -1 else ()
-    )
-    gallery = ("upload_to_gallery is noted; this version does not upload yet.",) if request.upload_to_gallery else ()
-    return (*notices(request), *target.notes, *sampled, *gallery)
 
 
 def exposure_text(seconds: float) -> str:
@@ -281,6 +217,14 @@ def _duration_text(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _listed(columns: dict[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in columns.items()}
+
+
+def _band(edges: list[float] | None) -> tuple[float, float] | None:
+    return None if edges is None else (edges[0], edges[1])
 
 
 def _or_none(value: float) -> float | None:

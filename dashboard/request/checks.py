@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from dashboard.errors import RequestError
+from dashboard.request.catalog_address import catalog_address
+from dashboard.request.catalogue_choice import choose
 from dashboard.request.general import ENERGY_RANGE
-from dashboard.request.request import Request, rounded_energy
-from dashboard.request.times import MISSION, TimePoint
+from dashboard.request.request import Request
+from dashboard.request.spectrum import GROUPING_RANGE
 
 OSA_VERSIONS = ("OSA10.2", "OSA11.2")
 OSA_MODIFIERS = ("fullbkg", "jemxnrt", "rmfoffsetv1")
-LAST_REVOLUTION_OF_OSA10 = 1626
-LAST_DAY_OF_OSA10 = 5838.0864  # IJD, 2015-12-26, in revolution 1626
 
 _OSA = re.compile(r"(?P<base>OSA\d+\.\d+)(?P<sub>-[A-Za-z0-9][\w.]*)?(?P<modifiers>(--[a-z0-9]+)*)")
 
 
-def problems(request: Request, *, local_files: bool = True) -> list[RequestError]:
+def problems(request: Request, *, local_files: bool = True, catalog_hosts: Collection[str] | None = None) -> list[RequestError]:
     """Every reason not to run the request, each with the name of its field.
 
     Parameters
@@ -27,10 +28,18 @@ def problems(request: Request, *, local_files: bool = True) -> list[RequestError
     request
         The request.
     local_files
-        Whether `isdc_cat_url` may name a file of this machine: yes for command line and notebook, no for a page.
+        Whether `isdc_cat_url` and `api_catalog_file` may name files of this machine: yes for command line and notebook, no for a page.
+    catalog_hosts
+        `Settings.catalog_hosts`, from which `isdc_cat_url` may be fetched; None where that is judged elsewhere.
     """
     found: list[RequestError] = []
-    for rule in (_selection, _position, _energies, _osa_version, _n_scw_image, lambda r: _catalog(r, local_files), _offered):
+    rules = (
+        *(_selection, _position, _energies, _osa_version, _n_scw_image, _grouping),
+        lambda r: _reference_catalog(r, local_files, catalog_hosts),
+        lambda r: _api_catalog(r, local_files),
+        _catalogue_choice,
+    )
+    for rule in rules:
         try:
             found.extend(rule(request))
         except RequestError as error:
@@ -38,22 +47,10 @@ def problems(request: Request, *, local_files: bool = True) -> list[RequestError
     return list({(error.field, error.sentence): error for error in found}.values())
 
 
-def check(request: Request, *, local_files: bool = True) -> None:
+def check(request: Request, *, local_files: bool = True, catalog_hosts: Collection[str] | None = None) -> None:
     """Raise the first of `problems`, if any."""
-    for problem in problems(request, local_files=local_files):
+    for problem in problems(request, local_files=local_files, catalog_hosts=catalog_hosts):
         raise problem
-
-
-def notices(request: Request) -> tuple[str, ...]:
-    """Sentences the user should read although the request can run."""
-    rules: tuple[Callable[[Request], Iterator[str]], ...] = (_rounding, _old_calibration, _outside_mission, _wide, _low_threshold, _unused)
-    found: list[str] = []
-    for rule in rules:
-        try:
-            found.extend(rule(request))
-        except RequestError:
-            continue  # `problems` reports it
-    return tuple(found)
 
 
 def _selection(request: Request) -> Iterator[RequestError]:
@@ -81,16 +78,19 @@ def _position(request: Request) -> Iterator[RequestError]:
 def _energies(request: Request) -> Iterator[RequestError]:
     if request.bands and (request.E1_keV is not None or request.E2_keV is not None):
         yield RequestError("Both bands and E1_keV or E2_keV are given: keep one way.", "bands")
+    both = len({ENERGY_RANGE[instrument] for instrument in request.instruments}) > 1
     for instrument in request.instruments:
         lowest, highest = ENERGY_RANGE[instrument]
         bands = request.bands_for(instrument)
         for e1, e2 in bands:
-            field = "bands" if request.bands else "E1_keV"
             if e1 >= e2:
+                field = "bands" if request.bands else "E2_keV" if request.E1_keV is None else "E1_keV"
                 yield RequestError(f"The band {e1:g}-{e2:g} keV is empty: E1_keV must be below E2_keV.", field)
             elif e1 < lowest or e2 > highest:
+                field = "bands" if request.bands else "E1_keV" if e1 < lowest else "E2_keV"
+                hint = "; left empty, each instrument has its own band" if both else ""
                 yield RequestError(
-                    f"The band {e1:g}-{e2:g} keV leaves the {lowest:g}-{highest:g} keV that {instrument} can be asked for.", field
+                    f"The band {e1:g}-{e2:g} keV leaves the {lowest:g}-{highest:g} keV that {instrument} can be asked for{hint}.", field
                 )
         if len(set(bands)) < len(bands):
             yield RequestError("bands holds the same band twice after rounding to 0.5 keV: keep one.", "bands")
@@ -122,74 +122,71 @@ def _n_scw_image(request: Request) -> Iterator[RequestError]:
         )
 
 
-def _catalog(request: Request, local_files: bool) -> Iterator[RequestError]:
-    url = request.isdc_cat_url
-    if not url:
+def _grouping(request: Request) -> Iterator[RequestError]:
+    low, high, bins = request.grouping
+    lowest, highest = GROUPING_RANGE
+    if (low, high, bins) == (0, 0, 0) or "isgri" not in request.instruments or "spectrum" not in request.products:
         return
-    if "://" in url:
+    if bins == 0:
         yield RequestError(
-            "isdc_cat_url is a web address, which this installation does not fetch: download the catalogue and give its path.",
-            "isdc_cat_url",
+            f"isgri_grouping_factor is 0 for {low:g}-{high:g} keV: give the number of bins, negative for bins of equal width in the "
+            "logarithm, or set all three to 0 for no grouping.",
+            "isgri_grouping_factor",
         )
-    elif not local_files:
+    elif low >= high:
+        yield RequestError(
+            f"The grouping {low:g}-{high:g} keV is empty: isgri_grouping_max_energy must be above isgri_grouping_min_energy.",
+            "isgri_grouping_max_energy",
+        )
+    elif low < lowest or high > highest:
+        yield RequestError(
+            f"The grouping {low:g}-{high:g} keV leaves ISGRI's channels, {lowest:g}-{highest:g} keV.",
+            "isgri_grouping_min_energy" if low < lowest else "isgri_grouping_max_energy",
+        )
+
+
+def _reference_catalog(request: Request, local_files: bool, catalog_hosts: Collection[str] | None) -> Iterator[RequestError]:
+    url = request.isdc_cat_url.strip()
+    if "://" in url:
+        if catalog_hosts is not None:
+            catalog_address(url, catalog_hosts)
+    elif url and not local_files:
         yield RequestError("isdc_cat_url names a file of the server, which a page may not read: leave it empty.", "isdc_cat_url")
-    elif not Path(url).expanduser().is_file():
-        yield RequestError(f"isdc_cat_url names {url!r}, and there is no such file.", "isdc_cat_url")
+    elif url and not _is_file(url):
+        yield RequestError(f"isdc_cat_url names {url[:200]!r}, and there is no such file.", "isdc_cat_url")
 
 
-def _offered(request: Request) -> Iterator[RequestError]:
-    for instrument in request.instruments:
-        if instrument != "isgri":
-            yield RequestError(f"Only ISGRI mosaics are offered so far, not {instrument}: set instrument to isgri.", "instrument")
-    for product in request.products:
-        if product != "mosaic":
-            yield RequestError(f"Only ISGRI mosaics are offered so far, not a {product}: set product to mosaic.", "product")
+def _api_catalog(request: Request, local_files: bool) -> Iterator[RequestError]:
+    """What can be seen of it at a glance; it is read in full for the plan."""
+    text = request.api_catalog_file.strip()
+    if text.startswith("{"):
+        try:
+            fits = "cat_column_names" in json.loads(text)
+        except (ValueError, RecursionError):
+            fits = False
+        if not fits:
+            yield RequestError("api_catalog_file is no API catalogue: it must be JSON with cat_column_names.", "api_catalog_file")
+    elif text and not local_files:
+        yield RequestError(
+            "api_catalog_file must be the catalogue's JSON itself here, beginning with a brace: a page may not read the server's files.",
+            "api_catalog_file",
+        )
+    elif text and not _is_file(text):
+        yield RequestError(
+            f"api_catalog_file names {text[:200]!r}, and there is no such file; the JSON itself would begin with a brace.",
+            "api_catalog_file",
+        )
 
 
-def _rounding(request: Request) -> Iterator[str]:
-    given = [edge for band in request.bands for edge in band] or [e for e in (request.E1_keV, request.E2_keV) if e is not None]
-    if moved := [f"{edge:g} to {rounded_energy(edge):g}" for edge in given if rounded_energy(edge) != edge]:
-        yield f"Energies are rounded to 0.5 keV, the backend's step: {', '.join(moved)} keV."
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).expanduser().is_file()
+    except (OSError, RuntimeError):
+        return False  # too long a name, or the home of nobody
 
 
-def _old_calibration(request: Request) -> Iterator[str]:
-    if request.osa_version.startswith("OSA10.2") and _reaches(request, LAST_REVOLUTION_OF_OSA10, LAST_DAY_OF_OSA10):
-        yield f"OSA10.2 is not calibrated beyond revolution {LAST_REVOLUTION_OF_OSA10} (2015-12-26): use OSA11.2."
-
-
-def _reaches(request: Request, revolution: int, ijd: float) -> bool:
-    """Whether the selection goes beyond a revolution, or a day where times are given as such."""
-    if request.revolutions or request.scw_list:
-        return any(r > revolution for r in (*request.revolutions, *(int(scw[:4]) for scw in request.scw_ids)))
-    stops = [span.stop for span in request.times]
-    return any(float(stop.value) > revolution if stop.kind == "rev" else stop.ijd > ijd for stop in stops)
-
-
-def _outside_mission(request: Request) -> Iterator[str]:
-    if request.revolutions or request.scw_list:
-        return
-    first, last = (TimePoint("utc", edge).ijd for edge in MISSION)
-    for span in request.times:
-        edges = [point.ijd for point in (span.start, span.stop) if point.kind != "rev"]
-        if any(not first <= edge <= last for edge in edges):
-            yield f"{span.start.value} to {span.stop.value} reaches beyond INTEGRAL's observations, {MISSION[0]} to {MISSION[1]}."
-
-
-def _wide(request: Request) -> Iterator[str]:
-    if "isgri" in request.instruments and request.radius_for("isgri") > 15 and not request.scw_list:
-        yield f"radius is {request.radius_for('isgri'):g} deg: ISGRI sees nothing of a source beyond about 15 deg from its axis."
-
-
-def _low_threshold(request: Request) -> Iterator[str]:
-    if request.detection_threshold < 5:
-        yield f"detection_threshold is {request.detection_threshold:g}: below 5 sigma a large mosaic shows false peaks."
-
-
-def _unused(request: Request) -> Iterator[str]:
-    if request.jemx_unit and not any(name.startswith("jemx") for name in request.instruments):
-        yield "jemx_unit has no effect: no JEM-X unit is asked for."
-    if request.n_scw_image > -1:
-        yield "n_scw_image leaves science windows out of the mosaic: -1 takes all."
-    changed = [name for name in ("T1", "T2") if getattr(request, name) != request.param[name].default]
-    if changed and (request.revolutions or request.scw_list):
-        yield f"{' and '.join(changed)} not used: {'revolutions' if request.revolutions else 'scw_list'} selects the science windows."
+def _catalogue_choice(request: Request) -> Iterator[RequestError]:
+    """Instruments and products as such, and the choice of a catalogue for what is extracted with one."""
+    if request.instruments and set(request.products) - {"mosaic"}:
+        choose(request.use_default_catalog, request.make_image, request.api_catalog_file)
+    yield from ()

@@ -96,7 +96,8 @@ def expectation(parameter: Any) -> str:
             return "one of " + ", ".join(shown(choice) for choice in parameter.objects)
         case param.Number():
             noun = "a whole number" if isinstance(parameter, param.Integer) else "a number"
-            return " ".join(part for part in (noun, _limits(parameter), unit) if part)
+            limits = _limits(parameter)
+            return " ".join(part for part in (noun, limits or ("in" if unit else ""), unit) if part)
         case param.List():
             item: Any = parameter.item_type
             items = {str: "texts", int: "whole numbers"}.get(item, "pairs [E1, E2] of numbers")

@@ -10,6 +10,7 @@ from dashboard.settings import SIMULATED
 
 DEFAULT_RADIUS = {"isgri": 10.5, "jemx1": 3.5, "jemx2": 3.5}
 DEFAULT_BAND = {"isgri": (28.0, 40.0), "jemx1": (3.0, 20.0), "jemx2": (3.0, 20.0)}
+DEFAULT_SYSTEMATIC = {"isgri": 0.0015, "jemx1": 0.05, "jemx2": 0.05}
 ENERGY_RANGE = {"isgri": (15.0, 800.0), "jemx1": (3.0, 35.0), "jemx2": (3.0, 35.0)}
 
 _ONE_OR_SEVERAL = (str, int, float, list)
@@ -65,10 +66,12 @@ class GeneralParameters(param.Parameterized):
         doc="Largest angle between telescope axis and target of the science windows. 10.5 for ISGRI, 3.5 for JEM-X when not given.",
     )
     instrument = param.ClassSelector(
-        class_=(str, list), default="isgri", doc='"isgri", "jemx1", "jemx2", or a list of them. "jemx" takes its unit from jemx_unit.'
+        class_=(str, list),
+        default="isgri",
+        doc='"isgri", "jemx1", "jemx2", or a list of them. "jemx" takes its units from jemx_unit.',
     )
     product = param.ClassSelector(class_=(str, list), default="mosaic", doc='"mosaic", "spectrum", "lightcurve", or a list of them.')
-    jemx_unit: Any = param.Selector(objects=[None, 1, 2], default=None, doc='Unit of JEM-X, 1 or 2, for instrument "jemx".')
+    jemx_unit: Any = param.Selector(objects=[None, 1, 2, "both"], default=None, doc='Unit of JEM-X for instrument "jemx": 1, 2 or "both".')
     osa_version = param.String(
         "OSA11.2", doc="Release of the analysis software. OSA11.2 covers the whole mission and is best left unchanged."
     )

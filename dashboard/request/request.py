@@ -10,17 +10,21 @@ from typing import Any
 
 from dashboard.errors import RequestError
 from dashboard.request import document
-from dashboard.request.general import DEFAULT_BAND, DEFAULT_RADIUS, GeneralParameters
+from dashboard.request.catalogue import CatalogueParameters
+from dashboard.request.general import DEFAULT_BAND, DEFAULT_RADIUS, DEFAULT_SYSTEMATIC, GeneralParameters
+from dashboard.request.lightcurve import LightCurveParameters
 from dashboard.request.mosaic import MosaicParameters
+from dashboard.request.spectrum import SpectrumParameters
 from dashboard.request.times import TimeSpan, parse_spans
 
 INSTRUMENTS = ("isgri", "jemx1", "jemx2")
 PRODUCTS = ("mosaic", "spectrum", "lightcurve")
+_UNITS: dict[int | str | None, tuple[str, ...]] = {1: ("jemx1",), 2: ("jemx2",), "both": ("jemx1", "jemx2")}
 
 _POINTING = re.compile(r"(\d{11}0)(\.\d{3})?")
 
 
-class Request(MosaicParameters, GeneralParameters):
+class Request(LightCurveParameters, SpectrumParameters, MosaicParameters, CatalogueParameters, GeneralParameters):
     """All parameters, readable from and writable to JSON.
 
     The defaults are an example: an ISGRI mosaic of the Crab, 28-40 keV, six weeks of 2009, simulated.
@@ -64,25 +68,43 @@ class Request(MosaicParameters, GeneralParameters):
 
     @property
     def instruments(self) -> tuple[str, ...]:
-        """Names of `INSTRUMENTS`, "jemx" replaced by its unit.
+        """Names of `INSTRUMENTS`, "jemx" replaced by its unit or, for jemx_unit "both", by the two.
 
         Raises
         ------
         RequestError
             For an unknown or repeated name, or a jemx_unit that contradicts or is missing.
         """
-        asked = [f"jemx{self.jemx_unit}" if name == "jemx" and self.jemx_unit else name for name in _listed(self.instrument)]
-        if "jemx" in asked:
-            raise RequestError('"jemx" needs its unit: set jemx_unit to 1 or 2, or write "jemx1" or "jemx2".', "jemx_unit")
-        units = [name for name in asked if str(name).startswith("jemx")]
-        if self.jemx_unit and units and f"jemx{self.jemx_unit}" not in units:
-            raise RequestError(f"instrument names {units[0]} but jemx_unit is {self.jemx_unit}: drop one of the two.", "jemx_unit")
-        return _chosen(asked, INSTRUMENTS, "instrument")
+        listed, units = _listed(self.instrument), _UNITS.get(self.jemx_unit, ())
+        if "jemx" in listed and not units:
+            raise RequestError('"jemx" needs its unit: set jemx_unit to 1, 2 or "both", or write "jemx1" or "jemx2".', "jemx_unit")
+        named = [name for name in ("jemx1", "jemx2") if name in listed]
+        if units and named and set(named) != set(units):
+            raise RequestError(
+                f"instrument names {' and '.join(named)} but jemx_unit is {document.shown(self.jemx_unit)}: drop one of the two.",
+                "jemx_unit",
+            )
+        return _chosen([name for each in listed for name in (units if each == "jemx" else (each,))], INSTRUMENTS, "instrument")
 
     @property
     def products(self) -> tuple[str, ...]:
         """Names of `PRODUCTS`; RequestError for an unknown or repeated one."""
         return _chosen(_listed(self.product), PRODUCTS, "product")
+
+    @property
+    def extracted(self) -> tuple[str, ...]:
+        """Those of the products that are extracted for the sources of a catalogue."""
+        return tuple(name for name in self.products if name != "mosaic")
+
+    @property
+    def makes_image(self) -> bool:
+        """Whether an image is made: a mosaic, or one for its sources."""
+        return "mosaic" in self.products or self.make_image
+
+    @property
+    def uses_band(self) -> bool:
+        """Whether any product depends on the energies: spectra do not, except through the image of their catalogue."""
+        return self.makes_image or "lightcurve" in self.products
 
     @property
     def times(self) -> tuple[TimeSpan, ...]:
@@ -107,6 +129,15 @@ class Request(MosaicParameters, GeneralParameters):
     def radius_for(self, instrument: str) -> float:
         """Selection radius in degrees."""
         return DEFAULT_RADIUS[instrument] if self.radius is None else float(self.radius)
+
+    @property
+    def grouping(self) -> tuple[float, float, int]:
+        """Lower and upper energy (keV) and number of bins of ISGRI's spectra; 0 bins: as they are."""
+        return float(self.isgri_grouping_min_energy), float(self.isgri_grouping_max_energy), int(self.isgri_grouping_factor)
+
+    def systematic_for(self, instrument: str) -> float:
+        """Systematic error of spectra and light curves as a fraction of the rate."""
+        return DEFAULT_SYSTEMATIC[instrument] if self.systematic_fraction is None else float(self.systematic_fraction)
 
     def bands_for(self, instrument: str) -> tuple[tuple[float, float], ...]:
         """Bands in keV, edges rounded to the 0.5 keV that the backend can take."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -78,10 +79,41 @@ def test_a_fits_catalogue_is_read_by_its_columns(tmp_path: Path) -> None:
     assert second.isgri_flag == 0
 
 
+def catalogue_file(path: Path, rows: int = 2) -> bytes:
+    Table({"NAME": ["Crab"] * rows, "RA_OBJ": [83.6] * rows, "DEC_OBJ": [22.0] * rows}).write(path)
+    return path.read_bytes()
+
+
+def test_a_gzipped_catalogue_is_the_same(tmp_path: Path) -> None:
+    (tmp_path / "cat.fits.gz").write_bytes(gzip.compress(catalogue_file(tmp_path / "cat.fits")))
+    assert reference_catalog(str(tmp_path / "cat.fits.gz")) == reference_catalog(str(tmp_path / "cat.fits"))
+
+
+def test_damaged_and_oversized_files_are_refused_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = catalogue_file(tmp_path / "cat.fits", 500)
+    damaged = {
+        "cut": whole[:9000],
+        "gz cut": gzip.compress(whole)[:-20],
+        "gz bomb": gzip.compress(bytes(2 * len(whole))),
+        "large": whole + bytes(2880),
+        "nothing": b"",
+        "header only": whole[:80],
+    }
+    monkeypatch.setattr("dashboard.archive.reference_catalog.LARGEST_BYTES", len(whole))
+    for name, content in damaged.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(RequestError, match="isdc_cat_url") as caught:
+            reference_catalog(str(tmp_path / name))
+        assert caught.value.field == "isdc_cat_url", name
+    (tmp_path / "whole").write_bytes(whole)
+    assert len(reference_catalog(str(tmp_path / "whole"))) == 500
+
+
 def test_what_is_no_catalogue_is_refused(tmp_path: Path) -> None:
     Table({"A": np.arange(3)}).write(tmp_path / "other.fits")
     (tmp_path / "text.fits").write_text("no FITS at all")
-    for url in (str(tmp_path / "other.fits"), str(tmp_path / "text.fits"), str(tmp_path / "absent.fits"), "https://example.org/cat.fits"):
+    others = (str(tmp_path), "https://example.org/cat.fits", "\0")
+    for url in (str(tmp_path / "other.fits"), str(tmp_path / "text.fits"), str(tmp_path / "absent.fits"), *others):
         with pytest.raises(RequestError) as caught:
             reference_catalog(url)
         assert caught.value.field == "isdc_cat_url"

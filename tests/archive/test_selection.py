@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.archive.resolver import Target
-from dashboard.archive.selection import find_pointings, sample_size, stratified_sample
+from dashboard.archive.selection import find_pointings, sample_size, sampled, stratified_sample
 from dashboard.errors import NoScienceWindows
 from dashboard.request.request import Request
 from tests.archive.fake_archive import FakeArchive, observed
@@ -27,7 +27,7 @@ ARCHIVE = FakeArchive(
 
 
 def selected(**values: Any) -> list[str]:
-    return list(find_pointings(Request(T1=1000, T2=9000, **values), TARGET, ARCHIVE.host(), ARCHIVE.client))
+    return list(find_pointings(Request(T1=1000, T2=9000, **values), TARGET, ARCHIVE.host(), ARCHIVE.client)["isgri"])
 
 
 def revolutions(scw: list[str]) -> dict[int, int]:
@@ -61,6 +61,18 @@ def test_nothing_found_says_where_it_looked_and_what_to_widen() -> None:
         find_pointings(Request(revolutions=[50, 51]), TARGET, ARCHIVE.host(), ARCHIVE.client)
 
 
+def test_each_instrument_has_its_own_radius_and_jemx_does_not_ask_for_the_mode_of_ibis() -> None:
+    request = Request(T1=1000, T2=9000, instrument=["isgri", "jemx1", "jemx2"], radius=None)
+    before = len(ARCHIVE.asked)
+    found = find_pointings(request, TARGET, ARCHIVE.host(), ARCHIVE.client)
+    asked = [url for url in ARCHIVE.asked[before:] if "/scwlist/" in url]
+    assert ["radius=10.5000" in url for url in asked] == ["min_good_isgri=500" in url for url in asked] == [True, False]
+    assert "radius=3.5000" in asked[1]
+    assert revolutions(list(found["isgri"])) == {40: 20, 41: 30}
+    assert revolutions(list(found["jemx1"])) == {40: 20}  # short windows are left out all the same
+    assert found["jemx2"] is found["jemx1"]
+
+
 @pytest.mark.parametrize(
     ("n", "total", "size"), [(-1, 50, 50), (-7, 50, 50), (-0.2, 50, 10), (-0.001, 50, 1), (20, 50, 20), (80, 50, 50), (1, 1, 1)]
 )
@@ -69,10 +81,11 @@ def test_sample_size(n: float, total: int, size: int) -> None:
 
 
 def test_a_sample_is_thinned_from_the_list_and_repeats() -> None:
-    whole, picked = selected(), selected(n_scw_image=10)
+    found = find_pointings(Request(T1=1000, T2=9000), TARGET, ARCHIVE.host(), ARCHIVE.client)["isgri"]
+    whole, picked = list(found), list(sampled(found, 10))
     assert len(picked) == 10
     assert set(picked) < set(whole)
-    assert picked == selected(n_scw_image=10)
+    assert picked == list(sampled(found, 10))
     assert revolutions(picked) == {40: 4, 41: 6}  # 20 and 30 windows: in proportion to time covered
 
 

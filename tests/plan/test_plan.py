@@ -13,7 +13,8 @@ from dashboard.archive.pointings import Pointings
 from dashboard.archive.resolver import Target
 from dashboard.errors import NoScienceWindows, RequestError, RunError
 from dashboard.identity import Identity
-from dashboard.plan.plan import Plan, make_plan
+from dashboard.plan.making import make_plan
+from dashboard.plan.plan import Plan
 from dashboard.request.request import Request
 
 TARGET = Target("Crab", 83.633, 22.0145, "given", ("a note",))
@@ -29,7 +30,7 @@ def pointings(count: int, roll_unknown: bool = False) -> Pointings:
 
 
 def plan(count: int = 130, identity: Identity = ALICE, **values: Any) -> Plan:
-    return make_plan(Request(**values), TARGET, pointings(count), identity)
+    return make_plan(Request(**values), TARGET, {"isgri": pointings(count)}, identity)
 
 
 def ids(made: Plan) -> set[str]:
@@ -121,7 +122,7 @@ def test_roles_follow_the_dispatchers_rules(count: int, values: dict[str, Any], 
 
 def test_a_plan_survives_json_exactly() -> None:
     request = Request(bands=[[20, 40], [40, 80]], T1=["2009-02-15", 3400.5], T2=["2009-02-16", 3401.5])
-    made = make_plan(request, TARGET, pointings(130, roll_unknown=True), ALICE)
+    made = make_plan(request, TARGET, {"isgri": pointings(130, roll_unknown=True)}, ALICE)
     text = json.dumps(made.to_dict(), allow_nan=False)
     again = Plan.from_dict(json.loads(text))
     assert json.dumps(again.to_dict(), allow_nan=False) == text
@@ -148,7 +149,7 @@ def test_the_description_gives_the_figures() -> None:
     assert "2 of 3 batches, 1 to ask for" in text
     assert "SIMULATED" in text
     assert "Roles needed: none" in text
-    assert "mCrab) in 28-40 keV" in text
+    assert "mCrab in 28-40 keV (isgri)" in text
     assert "Note: a note" in text
     production = "\n".join(plan(600, host_type="production").describe())
     assert "1.20 Ms" in production
@@ -158,12 +159,12 @@ def test_the_description_gives_the_figures() -> None:
 
 
 def test_a_sample_is_noted_with_its_seed() -> None:
-    assert any("seed 0" in notice for notice in plan(n_scw_image=130).notices)
+    assert any("100 of 130" in notice and "seed 0" in notice for notice in plan(n_scw_image=100).notices)
     assert not any("seed" in notice for notice in plan().notices)
 
 
 def test_what_cannot_run_is_not_planned() -> None:
     with pytest.raises(RequestError):
-        plan(product="spectrum")
+        plan(product="spectra")
     with pytest.raises(NoScienceWindows):
         plan(0)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dashboard.archive.resolver import resolve
 from dashboard.archive.selection import find_pointings
 from dashboard.identity import Identity
-from dashboard.plan.plan import Plan, make_plan
+from dashboard.plan.making import make_plan
+from dashboard.plan.plan import Plan
 from dashboard.request.request import Request
 from tests.archive.fake_archive import FakeArchive, observed
 

@@ -8,13 +8,19 @@ from typing import Any
 import pytest
 
 from dashboard.errors import RequestError
-from dashboard.request.checks import check, notices, problems
+from dashboard.request.checks import check, problems
 from dashboard.request.request import Request
+
+IMAGE = {"use_default_catalog": False, "make_image": True}
+OWN = {"product": "spectrum", "use_default_catalog": False}
+
+
+def grouping(low: float, high: float, bins: int) -> dict[str, Any]:
+    return {"product": "spectrum", "isgri_grouping_min_energy": low, "isgri_grouping_max_energy": high, "isgri_grouping_factor": bins}
 
 
 def test_the_example_request_is_sound() -> None:
     assert problems(Request()) == []
-    assert notices(Request()) == ()
     check(Request())
 
 
@@ -27,8 +33,10 @@ def test_the_example_request_is_sound() -> None:
         ({"E1_keV": 40, "E2_keV": 28}, "E1_keV", "empty"),
         ({"E1_keV": 28, "E2_keV": 28.2}, "E1_keV", "empty"),
         ({"E1_keV": 10}, "E1_keV", "15-800"),
-        ({"E2_keV": 900}, "E1_keV", "15-800"),
-        ({"instrument": "jemx1", "E2_keV": 40}, "E1_keV", "3-35"),
+        ({"E2_keV": 900}, "E2_keV", "15-800"),
+        ({"E2_keV": 20}, "E2_keV", "empty"),
+        ({"instrument": "jemx1", "E2_keV": 40}, "E2_keV", "3-35"),
+        ({"instrument": ["isgri", "jemx1"], "E2_keV": 60}, "E2_keV", "left empty"),
         ({"bands": [[20, 40], [40, 30]]}, "bands", "empty"),
         ({"bands": [[20, 40], [20.1, 40]]}, "bands", "twice"),
         ({"bands": [[20, 40]], "E1_keV": 20}, "bands", "one way"),
@@ -41,18 +49,31 @@ def test_the_example_request_is_sound() -> None:
         ({"osa_version": "OSA11.2--rmfoffsetv1--fullbkg"}, "osa_version", "alphabetical"),
         ({"osa_version": "OSA11.2--fullbkg--fullbkg"}, "osa_version", "each once"),
         ({"osa_version": "OSA11.2--jemxnrt", "instrument": "jemx1"}, "osa_version", "JEM-X takes exactly"),
-        ({"isdc_cat_url": "http://example.org/cat.fits"}, "isdc_cat_url", "does not fetch"),
         ({"isdc_cat_url": "/no/such/file.fits"}, "isdc_cat_url", "no such file"),
+        ({"isdc_cat_url": "x" * 5000}, "isdc_cat_url", "no such file"),
+        ({"isdc_cat_url": "~no-such-user/cat.fits"}, "isdc_cat_url", "no such file"),
+        (grouping(20.0, 200.0, 0), "isgri_grouping_factor", "number of bins"),
+        (grouping(0.0, 0.0, -20), "isgri_grouping_max_energy", "empty"),
+        (grouping(200.0, 20.0, 10), "isgri_grouping_max_energy", "empty"),
+        (grouping(20.0, 20.0, 10), "isgri_grouping_max_energy", "empty"),
+        (grouping(5.0, 200.0, 10), "isgri_grouping_min_energy", "12.5-1030"),
+        ({**OWN, "api_catalog_file": "/no/such.json"}, "api_catalog_file", "no such file"),
+        ({**OWN, "api_catalog_file": '{"cat_column_names": ['}, "api_catalog_file", "no API catalogue"),
+        ({**OWN, "api_catalog_file": '{"sources": []}'}, "api_catalog_file", "cat_column_names"),
+        ({**OWN, "api_catalog_file": "{" + "[" * 100_000}, "api_catalog_file", "no API catalogue"),
+        (OWN, "use_default_catalog", "No catalogue"),
+        ({"product": "lightcurve", "make_image": True}, "make_image", "both on"),
+        ({"product": ["mosaic", "spectrum"], "api_catalog_file": '{"cat_column_names": []}'}, "api_catalog_file", "switch"),
+        ({"instrument": "jemx"}, "jemx_unit", "1, 2 or"),
+        ({"instrument": "jemx2", "jemx_unit": 1}, "jemx_unit", "drop one"),
         ({"src_name": " "}, "src_name", "Neither a name nor a position"),
         ({"zero_position": True, "RA": 1.0, "DEC": 0.0}, "zero_position", "not both 0"),
         ({"revolutions": [39], "scw_list": ["003900020010"]}, "scw_list", "keep one"),
         ({"revolutions": [0]}, "revolutions", "count from 1"),
         ({"scw_list": ["0039"]}, "scw_list", "12 digits"),
-        ({"instrument": "jemx1"}, "instrument", "Only ISGRI mosaics"),
         ({"instrument": "isgry"}, "instrument", "did you mean 'isgri'"),
         ({"instrument": ["isgri", "isgri"]}, "instrument", "twice"),
         ({"instrument": []}, "instrument", "empty"),
-        ({"product": "spectrum"}, "product", "Only ISGRI mosaics"),
         ({"product": "spectra"}, "product", "did you mean 'spectrum'"),
     ],
 )
@@ -80,41 +101,33 @@ def test_all_problems_are_reported_at_once_and_once() -> None:
         {"T1": "rev:1554", "T2": "2016-01-01"},
         {"src_name": "", "RA": 0, "DEC": 0, "zero_position": True},
         {"bands": [[15, 800], [20.2, 40]]},
+        grouping(12.5, 1030.0, -256),
+        grouping(20.0, 200.0, 1),
+        {"product": ["mosaic", "spectrum", "lightcurve"], **IMAGE},
+        {**OWN, "api_catalog_file": ' {"cat_column_names": []}'},
+        {"instrument": ["isgri", "jemx"], "jemx_unit": "both"},
+        {**grouping(20.0, 10.0, 5), "product": "mosaic"},
     ],
 )
 def test_what_is_allowed_passes(values: dict[str, Any]) -> None:
     assert problems(Request(**values)) == []
 
 
-def test_a_local_catalogue_is_for_command_line_and_notebook(tmp_path: Path) -> None:
-    file = tmp_path / "cat.fits"
+@pytest.mark.parametrize(("field", "values"), [("isdc_cat_url", {}), ("api_catalog_file", OWN)])
+def test_a_local_catalogue_is_for_command_line_and_notebook(tmp_path: Path, field: str, values: dict[str, Any]) -> None:
+    file = tmp_path / "catalogue"
     file.touch()
-    request = Request(isdc_cat_url=str(file))
+    request = Request(**{**values, field: str(file)})
     assert problems(request) == []
-    assert [error.field for error in problems(request, local_files=False)] == ["isdc_cat_url"]
+    assert [error.field for error in problems(request, local_files=False)] == [field]
 
 
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        ({"E1_keV": 20.32}, "20.32 to 20.5"),
-        ({"osa_version": "OSA10.2", "T1": "2016-01-01", "T2": "2016-02-01"}, "OSA10.2 is not calibrated"),
-        ({"osa_version": "OSA10.2", "T1": "rev:1600", "T2": "rev:1700"}, "OSA10.2 is not calibrated"),
-        ({"osa_version": "OSA10.2", "revolutions": [1627]}, "OSA10.2 is not calibrated"),
-        ({"T1": "2001-01-01"}, "beyond INTEGRAL's observations"),
-        ({"radius": 20}, "sees nothing"),
-        ({"detection_threshold": 4}, "false peaks"),
-        ({"jemx_unit": 1}, "no effect"),
-        ({"n_scw_image": 20}, "leaves science windows out"),
-        ({"revolutions": [39], "T1": "2003-01-01"}, "T1 not used"),
-    ],
-)
-def test_notices_do_not_stop_a_request(values: dict[str, Any], words: str) -> None:
-    request = Request(**values)
-    assert problems(request) == []
-    assert [sentence for sentence in notices(request) if words in sentence]
-
-
-def test_osa10_within_its_time_is_silent() -> None:
-    assert notices(Request(osa_version="OSA10.2")) == ()
-    assert notices(Request(osa_version="OSA10.2", revolutions=[1626])) == ()
+def test_an_address_must_lead_to_a_listed_host() -> None:
+    request = Request(isdc_cat_url="https://example.org/cat.fits")
+    assert problems(request, local_files=False, catalog_hosts={"example.org"}) == []
+    for hosts in ((), {"example.com"}, {"example.org:8080"}):
+        (error,) = problems(request, local_files=False, catalog_hosts=hosts)
+        assert error.field == "isdc_cat_url"
+        assert "example.org" in error.sentence
+    (error,) = problems(Request(isdc_cat_url="file:///etc/passwd"), catalog_hosts={"example.org"})
+    assert "no http(s) address" in error.sentence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -29,7 +30,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "radius": st.none() | st.floats(0, 180, exclude_min=True),
     "instrument": INSTRUMENT | st.lists(INSTRUMENT, max_size=3),
     "product": PRODUCT | st.lists(PRODUCT, max_size=3),
-    "jemx_unit": st.sampled_from([None, 1, 2]),
+    "jemx_unit": st.sampled_from([None, 1, 2, "both"]),
     "osa_version": TEXT,
     "data_version": st.sampled_from(["CONS", "NRT"]),
     "integral_data_rights": st.sampled_from(["public", "all-private"]),
@@ -45,6 +46,16 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "n_scw_image": NUMBER,
     "isdc_cat_url": TEXT,
     "include_new_sources": st.booleans(),
+    "use_default_catalog": st.booleans(),
+    "make_image": st.booleans(),
+    "api_catalog_file": TEXT,
+    "review_catalog": st.booleans(),
+    "isgri_grouping_min_energy": st.floats(0, 1030),
+    "isgri_grouping_max_energy": st.floats(0, 1030),
+    "isgri_grouping_factor": st.integers(-256, 256),
+    "spectrum_weighting": st.sampled_from(["exposure", "inverse variance"]),
+    "systematic_fraction": st.none() | st.floats(0, 1),
+    "lc_time_bin": st.floats(0, 20000, exclude_min=True),
 }
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
@@ -162,13 +173,47 @@ def test_zero_position_is_a_position_only_on_demand() -> None:
     assert Request(RA=0, DEC=-5).position == (0.0, -5.0)
 
 
-def test_jemx_takes_its_unit() -> None:
-    assert Request(instrument="jemx", jemx_unit=2).instruments == ("jemx2",)
-    assert Request(instrument=["isgri", "jemx1"]).instruments == ("isgri", "jemx1")
-    for values in ({"instrument": "jemx"}, {"instrument": "jemx1", "jemx_unit": 2}):
-        with pytest.raises(RequestError) as caught:
-            _ = Request(**values).instruments
-        assert caught.value.field == "jemx_unit"
+@pytest.mark.parametrize(
+    ("instrument", "unit", "meant"),
+    [
+        ("jemx", 2, ("jemx2",)),
+        ("jemx", "both", ("jemx1", "jemx2")),
+        (["isgri", "jemx"], "both", ("isgri", "jemx1", "jemx2")),
+        (["jemx2", "jemx1"], "both", ("jemx2", "jemx1")),
+        (["isgri", "jemx1"], None, ("isgri", "jemx1")),
+        (["isgri", "jemx1"], 1, ("isgri", "jemx1")),
+        ("isgri", 2, ("isgri",)),
+    ],
+)
+def test_jemx_takes_its_units(instrument: Any, unit: Any, meant: tuple[str, ...]) -> None:
+    assert Request(instrument=instrument, jemx_unit=unit).instruments == meant
+
+
+@pytest.mark.parametrize(
+    ("instrument", "unit", "field"),
+    [
+        ("jemx", None, "jemx_unit"),
+        ("jemx1", 2, "jemx_unit"),
+        ("jemx1", "both", "jemx_unit"),
+        (["jemx1", "jemx2"], 1, "jemx_unit"),
+        (["jemx", "jemx1"], "both", "jemx_unit"),
+        (["jemx", "jemx1"], 1, "instrument"),
+    ],
+)
+def test_units_that_contradict_are_refused(instrument: Any, unit: Any, field: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        _ = Request(instrument=instrument, jemx_unit=unit).instruments
+    assert caught.value.field == field
+
+
+@given(instrument=FIELDS["instrument"], unit=FIELDS["jemx_unit"])
+def test_instruments_are_known_and_each_once_or_refused(instrument: Any, unit: Any) -> None:
+    request = Request(instrument=instrument, jemx_unit=unit)
+    found: tuple[str, ...] = ()
+    with contextlib.suppress(RequestError):
+        found = request.instruments
+    assert len(found) == len(set(found))
+    assert set(found) <= {"isgri", "jemx1", "jemx2"}
 
 
 def test_science_windows_lose_their_version_and_repetitions() -> None:
@@ -182,11 +227,3 @@ def test_science_windows_lose_their_version_and_repetitions() -> None:
 def test_energies_move_by_at_most_a_quarter(energy: float) -> None:
     assert rounded_energy(energy) * 2 == int(rounded_energy(energy) * 2)
     assert abs(rounded_energy(energy) - energy) <= 0.25
-
-
-def test_units_and_docs_are_there_for_the_page() -> None:
-    request = Request()
-    assert request.param["radius"].metadata["unit"] == "deg"
-    assert request.param["E1_keV"].metadata["unit"] == "keV"
-    assert request.param["detection_threshold"].metadata["unit"] == "sigma"
-    assert all(request.param[name].doc for name in names(request))
