@@ -1,4 +1,4 @@
-"""The command line: serve, worker, plan, run, export, observatory.
+"""The command line: serve, worker, plan, run, continue, export, observatory.
 
     python -m dashboard plan request.json
     python -m dashboard run request.json --host simulated --out DIR
@@ -10,13 +10,14 @@ it is opened again), 4 anything else this project reports.
 from __future__ import annotations
 
 import argparse
+import os
 import runpy
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from dashboard import __version__
 from dashboard.errors import ArchiveError, DashboardError, RequestError, RunNotFound
@@ -31,7 +32,8 @@ WATCH_SECONDS = 0.3
 def parser() -> argparse.ArgumentParser:
     """All sub-commands with their help."""
     top = argparse.ArgumentParser(
-        prog="integral-dashboard", description="INTEGRAL mosaics from many MMODA queries, added up as they arrive."
+        prog="integral-dashboard",
+        description="INTEGRAL mosaics, spectra and light curves from many MMODA queries, added up as they arrive.",
     )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True)
@@ -41,6 +43,10 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("request", type=Path, help="JSON file; its keys are the parameters of the service description")
         command.add_argument("--host", help="host_type, instead of the request's")
     run.add_argument("--out", type=Path, default=Path("results"), help="folder for the files (default: results)")
+    go_on = commands.add_parser("continue", help="go on with a run whose image's catalogue waited for review")
+    go_on.add_argument("run_id")
+    go_on.add_argument("--catalog", type=Path, help="catalog.json of the image's folder, edited; as it was proposed when not given")
+    go_on.add_argument("--out", type=Path, default=Path("results"))
     export = commands.add_parser("export", help="write the files of a run, finished or not")
     export.add_argument("run_id")
     export.add_argument("--out", type=Path, default=Path("results"))
@@ -86,14 +92,17 @@ def _end_children() -> None:
 
 def _request(options: argparse.Namespace) -> Request:
     """The request of a file, with the host of the command line."""
-    try:
-        text = options.request.read_text()
-    except OSError as error:
-        raise RequestError(f"{options.request} cannot be read: {error.strerror}. Name a JSON file with the request.") from error
-    except UnicodeDecodeError as error:
-        raise RequestError(f"{options.request} is no text in UTF-8: write the request as JSON.") from error
-    request = Request.from_json(text)
+    request = Request.from_json(_text(options.request, "the request as JSON"))
     return Request.from_dict({**request.to_dict(), "host_type": options.host}) if options.host else request
+
+
+def _text(path: Path, what: str) -> str:
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise RequestError(f"{path} cannot be read: {error.strerror}. Name a file with {what}.") from error
+    except UnicodeDecodeError as error:
+        raise RequestError(f"{path} is no text in UTF-8: write {what}.") from error
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -108,10 +117,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
-    from dashboard.road import export_run, prepare
-    from dashboard.runs.process import ensure_worker
+    from dashboard.road import prepare
     from dashboard.runs.store import RunStore
 
     settings = Settings.from_environment()
@@ -120,11 +126,46 @@ def _run(options: argparse.Namespace) -> int:
     print("\n".join(plan.describe(store.done_batches([batch.batch_id for batch in plan.batches]))))
     run_id = store.start(plan, Identity())
     print(f"run {run_id}")
+    again = f"run {options.request} --out {options.out}" + (f" --host {options.host}" if options.host else "")
+    return _watch(settings, run_id, options.out, again)
+
+
+def _continue(options: argparse.Namespace) -> int:
+    from dashboard.plan.making import catalogue_of_image
+    from dashboard.products.catalog_api import catalog_from_text
+    from dashboard.runs.results import load_sources
+    from dashboard.runs.store import RunStore
+
+    settings = Settings.from_environment()
+    store = RunStore(settings)
+    state, plan = store.state(options.run_id), store.plan(options.run_id)
+    if not plan.coming:
+        raise RequestError(f"Run {options.run_id} waits for no catalogue: use export to take its files.")
+    images = sorted({coming.image for coming in plan.coming if state.sums[coming.image]})
+    if options.catalog and len(images) > 1:
+        raise RequestError("The run has images of several instruments, each with a catalogue of its own: edit them on the page.")
+    given = catalog_from_text(_text(options.catalog, "the catalogue as JSON")) if options.catalog else None
+    for number in images:
+        store.go_on(options.run_id, number, given or catalogue_of_image(plan, number, load_sources(settings, state, number))[0])
+    return _watch(settings, options.run_id, options.out, f"export {options.run_id} --out {options.out}")
+
+
+def _watch(settings: Settings, run_id: str, out: Path, again: str) -> int:
+    """Show a run until it ends or waits for its owner, write its files, and tell what failed."""
+    from tqdm import tqdm
+
+    from dashboard.bundle import export_run
+    from dashboard.runs.process import ensure_worker
+    from dashboard.runs.run_state import REVIEW
+    from dashboard.runs.store import RunStore
+
+    store = RunStore(settings)
     try:
-        with tqdm(total=plan.n_scw * len(plan.jobs), unit="ScW", dynamic_ncols=True, disable=None) as bar:
+        with tqdm(unit="ScW", dynamic_ncols=True, disable=None) as bar:
             while True:
                 ensure_worker(settings)
                 state = store.state(run_id)
+                bar.total = sum(batch.scw_total for batch in state.batches)
                 bar.update(sum(b.scw_total if b.arrived else b.scw_done for b in state.batches) - bar.n)
                 bar.set_postfix_str(state.line_of_truth, refresh=True)
                 if state.finished:
@@ -132,8 +173,10 @@ def _run(options: argparse.Namespace) -> int:
                 time.sleep(WATCH_SECONDS)
     except KeyboardInterrupt:
         store.cancel(run_id)
-        again = f"integral-dashboard run {options.request} --out {options.out}" + (f" --host {options.host}" if options.host else "")
-        print(f"\nInterrupted. Batches that are done are kept and will not be asked again; to go on: {again}", file=sys.stderr)
+        print(
+            f"\nInterrupted. Batches that are done are kept and will not be asked again; to go on: integral-dashboard {again}",
+            file=sys.stderr,
+        )
         return INTERRUPTED
     print(state.line_of_truth)
     if state.reason:
@@ -142,16 +185,18 @@ def _run(options: argparse.Namespace) -> int:
     for number, batch in failed:
         print(f"batch {number} ({batch.scw[0]} to {batch.scw[-1]}) failed: {batch.reason}", file=sys.stderr)
     try:
-        for path in export_run(settings, store, state, options.out):
+        for path in export_run(settings, store, state, out):
             print(path)
     except RunNotFound as error:
         print(error.sentence, file=sys.stderr)
         return FAILED_BATCHES
+    if state.state == REVIEW:
+        print(f"Edit catalog.json, then: integral-dashboard continue {run_id} --catalog catalog.json --out {out}")
     return FAILED_BATCHES if failed else OK
 
 
 def _export(options: argparse.Namespace) -> int:
-    from dashboard.road import export_run
+    from dashboard.bundle import export_run
     from dashboard.runs.store import RunStore
 
     settings = Settings.from_environment()
@@ -161,17 +206,12 @@ def _export(options: argparse.Namespace) -> int:
     return OK
 
 
-def _serve(options: argparse.Namespace) -> int:
-    """`panel serve` as a child that ends with us."""
+def _serve(options: argparse.Namespace) -> NoReturn:
+    """Become `panel serve`: a parent that waited for it could be killed and leave it behind."""
     app = Path(__file__).with_name("app.py")
     command = [sys.executable, "-m", "panel", "serve", str(app), "--port", str(options.port), "--address", options.address]
     command += ["--index", "app", "--plugins", "dashboard.routes.plugin", *options.rest]
-    child = subprocess.Popen(command)
-    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-    try:
-        return child.wait()
-    except KeyboardInterrupt:
-        return child.wait(timeout=10)
+    os.execv(sys.executable, command)
 
 
 def _worker(_: argparse.Namespace) -> int:
@@ -180,7 +220,7 @@ def _worker(_: argparse.Namespace) -> int:
     return work([])
 
 
-_COMMANDS = {"plan": _plan, "run": _run, "export": _export, "serve": _serve, "worker": _worker}
+_COMMANDS = {"plan": _plan, "run": _run, "continue": _continue, "export": _export, "serve": _serve, "worker": _worker}
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from astropy.io import fits
 
 from dashboard.settings import Settings
@@ -16,6 +17,7 @@ from tests.conftest import ROOT, Observatory
 from tests.small_disk import small_disk
 
 
+@pytest.mark.slow
 def test_run_command_on_a_full_disk(settings: Settings, observatory: Observatory, tmp_path: Path) -> None:
     request = tmp_path / "request.json"
     interval = {"T1": "2009-02-20T00:00:00", "T2": "2009-02-23T00:00:00"}

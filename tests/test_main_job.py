@@ -14,10 +14,11 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import QTable
 
+from dashboard.bundle import export_run
 from dashboard.identity import Identity
 from dashboard.products.catalog import MeasuredSource
 from dashboard.request.request import Request
-from dashboard.road import export_run, prepare
+from dashboard.road import prepare
 from dashboard.runs.process import ensure_worker
 from dashboard.runs.results import load_mosaic, load_sources
 from dashboard.runs.run_state import RunState
@@ -133,12 +134,13 @@ def test_run_command_writes_its_files_and_names_what_failed(settings: Settings, 
     assert names == {path.name for path in (tmp_path / "out").iterdir()}
 
 
+@pytest.mark.slow
 def test_two_bands_are_two_mosaics(settings: Settings, tmp_path: Path) -> None:
     store, run_id = start(settings, T2="2009-02-17T12:00:00", bands=[[20, 40], [40, 60]])
     state = wait_for_run(store, run_id)
     export_run(settings, store, state, tmp_path)
     crab = {}
-    for name, band in (("isgri_20-40keV", (20, 40)), ("isgri_40-60keV", (40, 60))):
+    for name, band in (("isgri_mosaic_20-40keV", (20, 40)), ("isgri_mosaic_40-60keV", (40, 60))):
         with fits.open(tmp_path / name / "mosaic.fits") as hdus:
             assert (hdus[1].header["E_MIN"], hdus[1].header["E_MAX"]) == band
         rows = QTable.read(tmp_path / name / "sources.ecsv")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,16 @@ from dashboard.errors import EmptyProduct, MalformedAnswer
 from dashboard.plan.batch import Batch
 from dashboard.products.catalog import SourceCatalog
 from dashboard.products.catalog_api import catalog_from_api
-from dashboard.products.mosaic import Mosaic
+from dashboard.products.light_curve import LightCurveSet
+from dashboard.products.light_curve_fits import light_curves_from_products
+from dashboard.products.mosaic import Mosaic, Provenance
 from dashboard.products.mosaic_fits import mosaic_from_hdulist
+from dashboard.products.spectrum import SpectrumSet
+from dashboard.products.spectrum_fits import spectra_from_products
 from dashboard.settings import Host
+
+CHANNEL_KEV = 0.5
+"""Width of JEM-X's channels, at most, below 35 keV."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +57,8 @@ class Answer:
     ----------
     products
         In the order sent.
-    mosaics
-        Those of an image query, with provenance; else empty.
+    mosaics, spectra, light_curves
+        Those of an image, spectrum or light-curve query, with provenance; else empty.
     catalog
         Sources above the detection threshold; empty when none is sent.
     job_id, session_id
@@ -65,6 +72,8 @@ class Answer:
     products: tuple[DataProduct, ...]
     mosaics: tuple[Mosaic, ...]
     catalog: SourceCatalog
+    spectra: SpectrumSet = field(default_factory=SpectrumSet)
+    light_curves: LightCurveSet = field(default_factory=LightCurveSet)
     job_id: str = ""
     session_id: str = ""
     comment: str = ""
@@ -113,12 +122,19 @@ def decode_answer(document: Mapping[str, Any], batch: Batch, host: Host, *, toke
     catalog = catalog_from_api(sent) if isinstance(sent, Mapping) else SourceCatalog()
     monitor, status = document["job_monitor"], document["exit_status"]
     job_id = str(monitor.get("job_id") or "")
+    query = str(batch.parameters.get("product_type", "")).rpartition("_")[2]
+    if not products and query != "image":
+        raise EmptyProduct(f"Job {job_id} on {host.name} ended without a result: no source of its catalogue was in its science windows.")
     if not products:
         raise MalformedAnswer(f"Job {job_id} on {host.name} is done, but its answer holds no product: retry the batch.")
-    mosaics = _mosaics(products, batch, host, job_id) if str(batch.parameters.get("product_type", "")).endswith("_image") else ()
+    provenance = _provenance(batch, host, job_id)
+    instrument = instrument_of(batch.parameters)
+    parts = [(product.meta, product.hdulist) for product in products]
     return Answer(
         products=products,
-        mosaics=mosaics,
+        mosaics=_mosaics(products, batch, host, job_id) if query == "image" else (),
+        spectra=spectra_from_products(parts, instrument, provenance) if query == "spectrum" else SpectrumSet(),
+        light_curves=light_curves_from_products(parts, instrument, _band(batch), provenance) if query == "lc" else LightCurveSet(),
         catalog=catalog,
         job_id=job_id,
         session_id=str(monitor.get("session_id") or ""),
@@ -128,23 +144,46 @@ def decode_answer(document: Mapping[str, Any], batch: Batch, host: Host, *, toke
     )
 
 
+def instrument_of(parameters: Mapping[str, Any]) -> str:
+    """The instrument of a query, "isgri", "jemx1" or "jemx2", from its parameters."""
+    name = str(parameters.get("instrument", ""))
+    return f"jemx{parameters.get('jemx_num', 2)}" if name == "jemx" else name
+
+
+def _band(batch: Batch) -> tuple[float, float] | None:
+    edges = [batch.parameters.get(name) for name in ("E1_keV", "E2_keV")]
+    return None if None in edges else (float(edges[0]), float(edges[1]))  # type: ignore[arg-type]
+
+
 def _mosaics(products: tuple[DataProduct, ...], batch: Batch, host: Host, job_id: str) -> tuple[Mosaic, ...]:
     images = [product for product in products if any(hdu.is_image and hdu.data is not None for hdu in product.hdulist)]
     if not any(np.any(hdu.data) for product in images for hdu in product.hdulist if hdu.is_image and hdu.data is not None):
         raise EmptyProduct(f"Job {job_id} on {host.name} ended without a result: nothing could be imaged in its science windows.")
-    return tuple(_with_provenance(mosaic_from_hdulist(product.hdulist), batch, host, job_id) for product in images)
+    asked, found = _provenance(batch, host, job_id), [mosaic_from_hdulist(product.hdulist) for product in images]
+    return tuple(
+        dataclasses.replace(
+            mosaic,
+            band=_nominal(mosaic.band, _band(batch)),
+            provenance=dataclasses.replace(asked, origin=asked.origin or mosaic.provenance.origin, seed=mosaic.provenance.seed),
+        )
+        for mosaic in found
+    )
 
 
-def _with_provenance(mosaic: Mosaic, batch: Batch, host: Host, job_id: str) -> Mosaic:
-    provenance = dataclasses.replace(
-        mosaic.provenance,
-        origin="SIMULATED" if host.simulated else mosaic.provenance.origin,
+def _nominal(found: tuple[float, float] | None, asked: tuple[float, float] | None) -> tuple[float, float] | None:
+    """The band asked, where a header gives the edges of the channels it fell into: those of JEM-X change with the years."""
+    if found is None or asked is None or max(abs(f - a) for f, a in zip(found, asked, strict=True)) > CHANNEL_KEV:
+        return found
+    return asked
+
+
+def _provenance(batch: Batch, host: Host, job_id: str) -> Provenance:
+    """What the query says of its products; the origin is left to the products of an observatory that is none of ours."""
+    return Provenance(
+        origin="SIMULATED" if host.simulated else "",
         host=host.name,
         osa_version=str(batch.parameters.get("osa_version", "")),
         data_version="NRT" if any(scw.endswith(".000") for scw in batch.scw) else "CONS",
         job_ids=(job_id,),
         scw=batch.scw,
-        batches_used=1,
-        batches_asked=1,
     )
-    return dataclasses.replace(mosaic, provenance=provenance)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 from dashboard.errors import ProductError, StorageFull
 from dashboard.export.figure import write_mosaic_png
+from dashboard.export.provenance import write_provenance
 from dashboard.export.tables import SOURCE_FORMS
 from dashboard.products.catalog import SourceTable
 from dashboard.products.disk import is_full
@@ -37,7 +36,7 @@ def write_folder(folder: Path, mosaic: Mosaic, table: SourceTable, document: Map
             write_mosaic(mosaic, part / "mosaic.fits")
             for name, text in SOURCE_FORMS.items():
                 (part / name).write_text(text(table, mosaic.provenance.origin))
-            (part / "provenance.json").write_text(json.dumps(_finite(document), indent=1, allow_nan=False) + "\n")
+            write_provenance(part, document)
             write_mosaic_png(mosaic, table, part / "mosaic.png", title)
             for name in FILES:
                 (part / name).replace(folder / name)
@@ -46,12 +45,3 @@ def write_folder(folder: Path, mosaic: Mosaic, table: SourceTable, document: Map
             raise StorageFull(f"No space is left in {folder}: free some and export again; the run itself is kept.") from error
         raise ProductError(f"{folder} cannot be written: {error.strerror or error}. Choose another folder.") from error
     return tuple(folder / name for name in FILES)
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN: null says "not known"."""
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

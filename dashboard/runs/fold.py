@@ -7,23 +7,15 @@ import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from astropy.io import fits
-
-from dashboard.analysis.sources import find_sources
-from dashboard.combine.mosaic_sum import MosaicSum
 from dashboard.errors import ProductError
 from dashboard.plan.plan import Plan
-from dashboard.products.catalog import CatalogSource
-from dashboard.products.mosaic_fits import read_mosaic, write_mosaic
-from dashboard.runs.field import run_grid
+from dashboard.runs.kinds import KINDS
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.products import ProductStore, batch_file, run_file
-from dashboard.runs.source_document import write_sources
 
 PUBLISH_SECONDS: Final = 2.0
-KINDS: Final = ("sum", "mosaic", "sources")
 KEPT: Final = 2
 
 log = logging.getLogger(__name__)
@@ -54,15 +46,16 @@ class JobFold:
         self._version = ledger.sums(run_id).get(job, 0)
         self._published_at = -float("inf")
         self._changed = False
+        self._kind = KINDS[plan.jobs[job].product]
 
     @cached_property
-    def _sum(self) -> MosaicSum:
+    def _sum(self) -> Any:
         if self._version:
             try:
-                return self._products.read(run_file(self._run_id, "sum", self._job, self._version), _read_sum)
+                return self._products.read(run_file(self._run_id, "sum", self._job, self._version), self._kind.read_sum)
             except ProductError as error:
                 log.warning("The sum of run %s is built again from its batches: %s", self._run_id, error.sentence)
-        return MosaicSum(run_grid(self._plan.pointings))
+        return self._kind.new_sum(self._plan, self._job)
 
     def add_arrived(self) -> None:
         """Add what has arrived and is not in the sum; what cannot be added is refused with its reason."""
@@ -71,14 +64,14 @@ class JobFold:
         for batch_id in arrived:
             if batch_id not in present:
                 try:
-                    self._sum.add(self._products.read(batch_file(batch_id), read_mosaic), batch_id)
+                    self._sum.add(self._products.read(batch_file(batch_id), self._kind.read), batch_id)
                     self._changed = True
                 except ProductError as error:
                     log.warning("Batch %s does not enter the sum of run %s: %s", batch_id, self._run_id, error.sentence)
                     self._ledger.refuse(self._run_id, batch_id, error)
 
     def publish(self, *, last: bool) -> None:
-        """Write sum, mosaic and sources and move the run's pointer to them, if there is news.
+        """Write the sum and what it is published as, and move the run's pointer to them, if there is news.
 
         Parameters
         ----------
@@ -94,24 +87,17 @@ class JobFold:
         """
         if not self._changed or not (last or self._clock() - self._published_at >= PUBLISH_SECONDS):
             return
-        request, target = self._plan.request, self._plan.target
-        mosaic = self._sum.result(batches_asked=len(self._plan.jobs[self._job].batch_ids))
-        table = find_sources(
-            mosaic,
-            self._plan.catalog,
-            target=CatalogSource(target.name, target.ra, target.dec),
-            threshold=float(request["detection_threshold"]),
-            include_new=bool(request["include_new_sources"]),
-        )
         version = self._version + 1
-        names = {kind: run_file(self._run_id, kind, self._job, version) for kind in KINDS}
-        self._products.write(names["sum"], lambda path: self._sum.to_hdulist().writeto(path, overwrite=True))
-        self._products.write(names["mosaic"], lambda path: write_mosaic(mosaic, path))
-        self._products.write(names["sources"], lambda path: write_sources(table, path))
+        files = {**self._kind.files(self._plan, self._job, self._sum), "sum": self._write_sum}
+        for name, writer in files.items():
+            self._products.write(run_file(self._run_id, name, self._job, version), writer)
         self._ledger.publish(self._run_id, self._job, version, self._sum.batch_ids)
         self._version, self._changed, self._published_at = version, False, self._clock()
-        for kind in KINDS:
-            self._products.remove(run_file(self._run_id, kind, self._job, version - KEPT))
+        for name in files:
+            self._products.remove(run_file(self._run_id, name, self._job, version - KEPT))
+
+    def _write_sum(self, path: Path) -> None:
+        self._sum.to_hdulist().writeto(path, overwrite=True)
 
     @property
     def unpublished(self) -> bool:
@@ -123,6 +109,7 @@ class RunFold:
     """The sums of all jobs of a run."""
 
     def __init__(self, run_id: str, plan: Plan, ledger: Ledger, products: ProductStore) -> None:
+        self.plan = plan
         self._jobs = tuple(JobFold(run_id, job, plan, ledger, products) for job in range(len(plan.jobs)))
 
     def advance(self, *, last: bool) -> bool:
@@ -131,8 +118,3 @@ class RunFold:
             job.add_arrived()
             job.publish(last=last)
         return any(job.unpublished for job in self._jobs)
-
-
-def _read_sum(path: Path) -> MosaicSum:
-    with fits.open(path, memmap=False) as hdus:
-        return MosaicSum.from_hdulist(hdus)

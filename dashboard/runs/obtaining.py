@@ -10,11 +10,11 @@ from typing import Final
 
 from dashboard.dispatcher.failure import Abandoned
 from dashboard.dispatcher.obtain import JobProgress, obtain
-from dashboard.errors import DashboardError, EmptyProduct, ProductError, RunError, StorageFull
+from dashboard.errors import DashboardError, ProductError, RunError, StorageFull
 from dashboard.plan.batch import Batch
 from dashboard.products.catalog_api import catalog_to_api
-from dashboard.products.mosaic_fits import read_mosaic, write_mosaic
 from dashboard.runs.held_token import HeldToken
+from dashboard.runs.kinds import Kind, kind_of
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.process import host_for
 from dashboard.runs.products import ProductStore, batch_file
@@ -77,25 +77,24 @@ class Obtainer:
                 time.sleep(LOOK_SECONDS)
 
     def _obtain(self, batch: Batch) -> None:
-        name = batch_file(batch.batch_id)
-        if not self._stored(name):
+        name, kind = batch_file(batch.batch_id), kind_of(batch.parameters)
+        if not self._stored(name, kind):
             host = host_for(self._settings, batch.host)
             answer = obtain(batch, host, token=self._token(), progress=self._note(batch.batch_id), stop=self._cancelled(batch.batch_id))
-            if not answer.mosaics:
-                raise EmptyProduct(f"Job {answer.job_id} on {host.name} came back without a mosaic.")
+            product = kind.of_answer(answer)
             # What the file does not hold is written first: once the file is there, the batch counts as done.
             catalog = json.dumps(catalog_to_api(answer.catalog), allow_nan=False)
             values = {"job_id": answer.job_id, "session_id": answer.session_id, "n_bytes": answer.n_bytes, "catalog_json": catalog}
             self._ledger.progress(batch.batch_id, "downloading", **values)
-            self._products.write(name, lambda path: write_mosaic(answer.mosaics[0], path))
+            self._products.write(name, lambda path: kind.write(product, path))
         self._ledger.done(batch.batch_id, name)
 
-    def _stored(self, name: str) -> bool:
+    def _stored(self, name: str, kind: Kind) -> bool:
         """Whether the product is there already and can be read."""
         if not self._products.exists(name):
             return False
         try:
-            self._products.read(name, read_mosaic)
+            self._products.read(name, kind.read)
         except ProductError as error:
             log.warning("A stored product is asked again: %s", error.sentence)
             return False

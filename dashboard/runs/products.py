@@ -4,6 +4,10 @@ batches/<two digits>/<batch_id>.fits       what a batch came back with
 runs/<run_id>/sum-<job>-<version>.fits     sums, from which a run goes on
 runs/<run_id>/mosaic-<job>-<version>.fits  the mosaic they make
 runs/<run_id>/sources-<job>-<version>.json its sources
+runs/<run_id>/histogram-<job>-<version>.json
+                                           how its significance is distributed
+runs/<run_id>/spectra-<job>-<version>.fits summed spectra with their responses
+runs/<run_id>/curves-<job>-<version>.fits  joined light curves
 """
 
 from __future__ import annotations
@@ -31,8 +35,8 @@ def batch_file(batch_id: str) -> str:
 
 
 def run_file(run_id: str, kind: str, job: int, version: int) -> str:
-    """Name of a run's product; `kind` is "sum", "mosaic" or "sources"."""
-    return f"runs/{run_id}/{kind}-{job}-{version}.{'json' if kind == 'sources' else 'fits'}"
+    """Name of a run's product; `kind` is "sum", "mosaic", "sources", "histogram", "spectra" or "curves"."""
+    return f"runs/{run_id}/{kind}-{job}-{version}.{'json' if kind in {'sources', 'histogram'} else 'fits'}"
 
 
 class ProductStore:

@@ -11,6 +11,8 @@ ARRIVED = frozenset({"done", "reused"})
 IN_FLIGHT = frozenset({"submitted", "running", "downloading"})
 ENDED_BATCH = frozenset({"done", "failed", "cancelled"})
 ACTIVE_RUN = frozenset({"planned", "running", "waiting"})
+REVIEW = "review"
+"""State of a run whose catalogue waits to be looked at by its owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ class RunState:
     run_id, name, owner, host
         Identity; `host` is the value of host_type.
     state
-        "planned", "running", "waiting" (all that is left waits to be tried again), "done", "done with failures", "cancelled".
+        "planned", "running", "waiting" (all that is left waits to be tried again), "review" (the image's catalogue waits for its
+        owner), "done", "done with failures", "cancelled".
     reason
         Why it waits or could not be completed, "" when all is well.
     version
@@ -134,20 +137,22 @@ class RunState:
         """Batches that failed."""
         return sum(batch.state == "failed" for batch in self.batches)
 
-    @property
-    def scw_done(self) -> int:
-        """Science windows of the batches that are there; of several jobs (bands) the mean."""
-        return sum(batch.scw_total for batch in self.batches if batch.arrived) // len(self.sums)
+    @cached_property
+    def scw_total(self) -> int:
+        """Science windows asked, each counted once whatever is made of it."""
+        return len({scw for batch in self.batches for scw in batch.scw})
 
     @property
-    def scw_total(self) -> int:
-        """Science windows asked, each counted once."""
-        return sum(batch.scw_total for batch in self.batches) // len(self.sums)
+    def scw_done(self) -> int:
+        """`scw_total` times the part of the work that is there."""
+        done = sum(batch.scw_total for batch in self.batches if batch.arrived)
+        return self.scw_total * done // max(1, sum(batch.scw_total for batch in self.batches))
 
     @property
     def exposure_done(self) -> float:
-        """Elapsed seconds of the science windows that are there."""
-        return sum(batch.exposure for batch in self.batches if batch.arrived) / len(self.sums)
+        """Elapsed seconds of `scw_done` science windows, as long on average as those that are there."""
+        arrived = [batch for batch in self.batches if batch.arrived]
+        return self.scw_done * sum(batch.exposure for batch in arrived) / max(1, sum(batch.scw_total for batch in arrived))
 
     @cached_property
     def line_of_truth(self) -> str:

@@ -17,9 +17,11 @@ import sqlalchemy as sa
 from dashboard.errors import RunNotFound
 from dashboard.identity import Identity
 from dashboard.plan.batch import Batch
+from dashboard.plan.making import continued
 from dashboard.plan.plan import Plan
-from dashboard.runs.field import run_grid
-from dashboard.runs.run_state import ACTIVE_RUN, ENDED_BATCH, IN_FLIGHT, BatchState, RunState
+from dashboard.products.catalog import SourceCatalog
+from dashboard.runs.field import refuse_too_wide
+from dashboard.runs.run_state import ACTIVE_RUN, ENDED_BATCH, IN_FLIGHT, REVIEW, BatchState, RunState
 from dashboard.runs.schema import batches, events, open_database, run_batches, runs
 from dashboard.settings import Settings
 
@@ -64,18 +66,10 @@ class RunStore:
         RunError
             When the store cannot be written.
         """
-        run_grid(plan.pointings)
+        refuse_too_wide(plan)
         now = time.time()
         run_id = f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        ids = [batch.batch_id for batch in plan.batches]
-        job_of = {batch_id: number for number, job in enumerate(plan.jobs) for batch_id in job.batch_ids}
         with self._database.writing() as connection:
-            known = dict(connection.execute(sa.select(batches.c.batch_id, batches.c.state).where(batches.c.batch_id.in_(ids))).all())
-            new = [_batch_row(batch, now) for batch in plan.batches if batch.batch_id not in known]
-            if new:
-                connection.execute(batches.insert(), new)
-            again = [batch_id for batch_id, state in known.items() if state in {"failed", "cancelled"}]
-            connection.execute(batches.update().where(batches.c.batch_id.in_(again)).values(**AGAIN, updated=now))
             connection.execute(
                 runs.insert().values(
                     run_id=run_id,
@@ -91,15 +85,29 @@ class RunStore:
                     updated=now,
                 )
             )
-            rows: list[dict[str, Any]] = [
-                {"run_id": run_id, "batch_id": batch_id, "position": i, "job": job_of[batch_id], "reused": known.get(batch_id) == "done"}
-                for i, batch_id in enumerate(ids)
-            ]
-            connection.execute(run_batches.insert(), rows)
-            note(connection, "started", f"{len(ids)} batches, {sum(bool(row['reused']) for row in rows)} of them reused", run_id=run_id)
-            note_batches(connection, "planned", batch_ids=[row["batch_id"] for row in new] + again)
-            reopen(connection, again)
+            add_batches(connection, run_id, plan, 0, "started")
         return run_id
+
+    def go_on(self, run_id: str, number: int, catalog: SourceCatalog) -> None:
+        """Ask what waited for the catalogue of the image of job `number`. A run that no longer waits for it is left alone.
+
+        Raises
+        ------
+        RunNotFound
+            When there is no such run.
+        """
+        with self._database.writing() as connection:
+            row = connection.execute(sa.select(runs.c.plan_json, runs.c.state).where(runs.c.run_id == run_id)).one_or_none()
+            if row is None:
+                raise RunNotFound(f"There is no run {run_id!r} here: see the list of runs for those there are.")
+            before = Plan.from_dict(json.loads(row.plan_json))
+            if row.state not in {*ACTIVE_RUN, REVIEW} or not any(coming.image == number for coming in before.coming):
+                return
+            plan = continued(before, number, catalog)
+            text = json.dumps(plan.to_dict(), allow_nan=False)
+            connection.execute(runs.update().where(runs.c.run_id == run_id).values(plan_json=text, n_jobs=len(plan.jobs)))
+            set_run(connection, run_id, "running", f"a catalogue of {len(catalog)} sources")
+            add_batches(connection, run_id, plan, len(before.batches), "extended")
 
     def state(self, run_id: str) -> RunState:
         """The run and its batches in one snapshot.
@@ -222,6 +230,28 @@ class RunStore:
                 set_run(connection, run_id, "running", f"{len(failed)} batches are asked again")
                 reopen(connection, failed)
         return len(failed)
+
+
+def add_batches(connection: sa.Connection, run_id: str, plan: Plan, first: int, what: str) -> None:
+    """Add the plan's batches from number `first` on to a run: those that are done are reused, those that failed are asked again."""
+    now = time.time()
+    job_of = {batch_id: number for number, job in enumerate(plan.jobs) for batch_id in job.batch_ids}
+    added = plan.batches[first:]
+    ids = [batch.batch_id for batch in added]
+    known = dict(connection.execute(sa.select(batches.c.batch_id, batches.c.state).where(batches.c.batch_id.in_(ids))).all())
+    new = [_batch_row(batch, now) for batch in added if batch.batch_id not in known]
+    if new:
+        connection.execute(batches.insert(), new)
+    again = [batch_id for batch_id, state in known.items() if state in {"failed", "cancelled"}]
+    connection.execute(batches.update().where(batches.c.batch_id.in_(again)).values(**AGAIN, updated=now))
+    rows: list[dict[str, Any]] = [
+        {"run_id": run_id, "batch_id": batch_id, "position": i, "job": job_of[batch_id], "reused": known.get(batch_id) == "done"}
+        for i, batch_id in enumerate(ids, start=first)
+    ]
+    connection.execute(run_batches.insert(), rows)
+    note(connection, what, f"{len(ids)} batches, {sum(bool(row['reused']) for row in rows)} of them reused", run_id=run_id)
+    note_batches(connection, "planned", batch_ids=[row["batch_id"] for row in new] + again)
+    reopen(connection, again)
 
 
 def note(connection: sa.Connection, what: str, detail: str = "", *, run_id: str = "", batch_id: str = "") -> None:

@@ -19,6 +19,8 @@ from typing import NoReturn
 
 from dashboard.combine.resample import warm
 from dashboard.errors import DashboardError, WorkerRefused
+from dashboard.plan.making import catalogue_of_image
+from dashboard.plan.plan import Plan
 from dashboard.runs.fold import RunFold
 from dashboard.runs.held_token import HeldToken, receive_lines, token_of_environment
 from dashboard.runs.ledger import Ledger
@@ -26,6 +28,8 @@ from dashboard.runs.lock import try_lock, write_owner
 from dashboard.runs.obtaining import Obtainer
 from dashboard.runs.process import worker_lock
 from dashboard.runs.products import ProductStore
+from dashboard.runs.results import load_sources
+from dashboard.runs.run_state import REVIEW
 from dashboard.runs.schema import open_database
 from dashboard.runs.store import RunStore
 from dashboard.runs.workflow import BatchQueue
@@ -42,7 +46,7 @@ class Worker:
     """What the worker does besides obtaining batches: one thread, one turn after the other."""
 
     def __init__(self, settings: Settings, queue: BatchQueue, ledger: Ledger) -> None:
-        self._queue, self._ledger = queue, ledger
+        self._settings, self._queue, self._ledger = settings, queue, ledger
         self._store = RunStore(settings)
         self._products = ProductStore(settings.storage_url)
         self._sign_of_life = worker_lock(settings)
@@ -72,9 +76,11 @@ class Worker:
             fold = self._folds.get(run_id) or RunFold(run_id, self._store.plan(run_id), self._ledger, self._products)
             self._folds[run_id] = fold
             unpublished = fold.advance(last=complete)
-            self._ledger.settle(run_id, complete=complete and not unpublished)
             if complete and not unpublished:
                 del self._folds[run_id]
+                if fold.plan.coming:
+                    return self._catalogue_is_there(run_id, fold.plan)
+            self._ledger.settle(run_id, complete=complete and not unpublished)
         except DashboardError as error:
             log.warning("Run %s: %s", run_id, error.sentence)
             self._ledger.set_run(run_id, "waiting" if error.retryable else "done with failures", error.sentence)
@@ -84,6 +90,21 @@ class Worker:
             reason = f"An unexpected error ({type(error).__name__}) stopped the addition of its batches: report it with the worker's log."
             self._ledger.set_run(run_id, "done with failures", reason)
             self._drop(run_id)
+
+    def _catalogue_is_there(self, run_id: str, plan: Plan) -> None:
+        """The images are complete: go on with their sources, or let the owner look at them first."""
+        state = self._store.state(run_id)
+        images = sorted({coming.image for coming in plan.coming})
+        ready = [number for number in images if state.sums[number]]
+        if not ready:
+            reason = f"No batch of the image ({plan.jobs[images[0]].label}) came back, so that there is no catalogue: retry what failed."
+            self._ledger.set_run(run_id, "done with failures", reason)
+        elif plan.request.get("review_catalog"):
+            self._ledger.set_run(run_id, REVIEW, "The image's catalogue is there: look at it, then go on.")
+        else:
+            for number in ready:
+                catalog, _ = catalogue_of_image(plan, number, load_sources(self._settings, state, number))
+                self._store.go_on(run_id, number, catalog)
 
     def _drop(self, run_id: str) -> None:
         self._folds.pop(run_id, None)

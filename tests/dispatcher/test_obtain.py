@@ -56,7 +56,7 @@ def test_the_recorded_asynchronous_job(shared_data: Path) -> None:
 
 def test_an_answer_done_at_once_needs_one_request(shared_data: Path) -> None:
     with serving(recorded(shared_data, "04_dummy_sync_jemx_lc")) as server:
-        got = obtain(image_batch(instrument="jemx", product_type="jemx_lc", query_type="Dummy"), host(server.url))
+        got = obtain(image_batch(instrument="jemx", product_type="jemx_lc", jemx_num=1, query_type="Dummy"), host(server.url))
     assert len(server.requests) == 1
     assert server.forms[0]["query_type"] == ["Dummy"]
     assert got.products[0].hdulist["JMX1-SRC.-LCR"].data["RATE"].shape == (1,)
@@ -204,7 +204,7 @@ def test_four_jobs_in_four_threads_stay_apart(shared_data: Path) -> None:
             return answer(polled("progress", f"job-{session}", session_id=session))
         return answer(final | {"job_monitor": {"job_id": f"job-{session}", "session_id": session}})
 
-    batches = [image_batch(instrument="jemx", product_type="jemx_lc", E1_keV=float(n)) for n in range(3, 7)]
+    batches = [image_batch(instrument="jemx", product_type="jemx_lc", jemx_num=1, E1_keV=float(n)) for n in range(3, 7)]
     with serving(script) as server, ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda b: obtain(b, host(server.url, poll_seconds=0.01)), batches))
     assert len({a.job_id for a in answers}) == 4

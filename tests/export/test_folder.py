@@ -14,7 +14,7 @@ from regions import Regions
 
 from dashboard.errors import ProductError, StorageFull
 from dashboard.export.folder import FILES, write_folder
-from dashboard.export.provenance import provenance
+from dashboard.export.provenance import mosaic_facts, provenance
 from dashboard.products.catalog import MeasuredSource, SourceTable
 from dashboard.products.mosaic import Mosaic, Provenance
 from tests.small_disk import small_disk
@@ -38,7 +38,7 @@ def table() -> SourceTable:
 
 def test_folder_holds_six_files_that_others_can_read(tmp_path: Path, mosaic: Mosaic, table: SourceTable) -> None:
     batches = [{"batch_id": "a", "state": "done"}, {"batch_id": "b", "state": "failed", "reason": "no answer"}]
-    document = provenance(mosaic, table, {"src_name": "Crab"}, {"name": "Crab"}, batches)
+    document = provenance(mosaic.provenance, mosaic_facts(mosaic, table), {"src_name": "Crab"}, {"name": "Crab"}, batches)
     paths = write_folder(tmp_path / "out", mosaic, table, document, "Crab")
     assert {path.name for path in paths} == {path.name for path in (tmp_path / "out").iterdir()} == set(FILES)
     with fits.open(tmp_path / "out/mosaic.fits") as hdus:

@@ -18,7 +18,8 @@ import numpy as np
 from dashboard.archive.pointings import Pointings
 from dashboard.archive.resolver import Target
 from dashboard.identity import Identity
-from dashboard.plan.plan import Plan, make_plan
+from dashboard.plan.making import make_plan
+from dashboard.plan.plan import Plan
 from dashboard.request.request import Request
 from dashboard.settings import Settings
 from tests.dispatcher.replay import Reply, answer
@@ -36,7 +37,8 @@ def plan_of(windows: int, s_max: int = 2, first: int = 4, **request: Any) -> Pla
     start = np.asarray(1600.0 + 0.03 * steps, dtype=np.float64)
     stop = np.asarray(start + 0.02, dtype=np.float64)
     pointings = Pointings(swid, ra, dec, ra.copy(), dec + 90.0, start, stop, np.full(windows, 1728.0))
-    return make_plan(Request(s_max=s_max, **request), Target("Crab", *CRAB, "given"), pointings, Identity())
+    asked = Request(s_max=s_max, **request)
+    return make_plan(asked, Target("Crab", *CRAB, "given"), dict.fromkeys(asked.instruments, pointings), Identity())
 
 
 def settings_in(folder: Path, url: str = "http://127.0.0.1:9") -> Settings:

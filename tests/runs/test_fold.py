@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from dashboard.analysis.sky_width import SignificanceHistogram, significance_histogram
 from dashboard.combine.mosaic_sum import MosaicSum, rebuild
 from dashboard.dispatcher.answer import decode_answer
 from dashboard.errors import ProductError, RunNotFound
@@ -18,9 +19,10 @@ from dashboard.products.mosaic import Mosaic
 from dashboard.products.mosaic_fits import read_mosaic, write_mosaic
 from dashboard.runs.field import run_grid
 from dashboard.runs.fold import PUBLISH_SECONDS, JobFold, RunFold
+from dashboard.runs.histogram_document import read_histogram, write_histogram
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.products import ProductStore, batch_file, run_file
-from dashboard.runs.results import load_mosaic, load_sources
+from dashboard.runs.results import load_histogram, load_mosaic, load_sources
 from dashboard.runs.run_state import RunState
 from dashboard.runs.schema import open_database
 from dashboard.runs.source_document import read_sources, write_sources
@@ -121,6 +123,28 @@ def test_the_published_mosaic_holds_the_source(bench: Bench) -> None:
     assert np.hypot((crab.ra - CRAB[0]) * np.cos(np.radians(CRAB[1])), crab.dec - CRAB[1]) * 60 < 0.2
 
 
+def test_the_histogram_is_that_of_the_published_mosaic(bench: Bench) -> None:
+    bench.arrive(bench.plan.batches)
+    state = bench.step(bench.fold(), last=True)
+    expected = significance_histogram(load_mosaic(bench.settings, state), 100, scaled=True)
+    assert expected.counts.sum() > expected.empty_counts.sum() > 0
+    name = run_file(bench.run_id, "histogram", 0, state.sums[0])
+    for _ in range(2):  # as published, then as of a sum that was published without
+        histogram = load_histogram(bench.settings, state)
+        for column in ("edges", "counts", "empty_counts"):
+            np.testing.assert_array_equal(getattr(histogram, column), getattr(expected, column))
+        fitted, its = ((h.centre, h.width, h.height) for h in (histogram, expected))
+        assert fitted == pytest.approx(its, rel=1e-5)
+        bench.products.remove(name)
+
+
+def test_a_histogram_without_its_gaussian_survives_its_file(tmp_path: Path) -> None:
+    unknown = SignificanceHistogram(np.linspace(-1, 1, 3), np.array([1, 2]), np.array([0, 2]), np.nan, np.nan, np.nan)
+    write_histogram(unknown, tmp_path / "a.json")
+    assert repr(read_histogram(tmp_path / "a.json")) == repr(unknown)
+    assert "NaN" not in (tmp_path / "a.json").read_text()
+
+
 def test_order_of_arrival_does_not_matter(bench: Bench) -> None:
     fold = bench.fold()
     order = np.random.default_rng(3).permutation(len(bench.plan.batches))
@@ -159,7 +183,7 @@ def test_two_publications_are_kept_and_a_late_reader_gets_the_present_one(bench:
         bench.arrive([batch])
         bench.now += PUBLISH_SECONDS
         states.append(bench.step(fold))
-    for kind in ("sum", "mosaic", "sources"):
+    for kind in ("sum", "mosaic", "sources", "histogram"):
         there = [version for version in range(1, 5) if bench.products.exists(run_file(bench.run_id, kind, 0, version))]
         assert there == [3, 4], kind
     assert load_mosaic(bench.settings, states[0]).provenance.batches_used == 4
