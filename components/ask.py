@@ -7,67 +7,108 @@ from typing import Any
 
 import panel as pn
 
-from components.fields import Field
+from components import catalogue_choice, product_fields
+from components.catalogue_choice import CatalogueChoice
+from components.chips import Chips
+from components.fields import Field, when_empty
 from components.plan_card import plan_card
+from components.product_fields import ProductFields
 from components.token_field import TokenField
-from dashboard.errors import DashboardError
+from components.words import Words
+from dashboard.errors import DashboardError, RequestError
 from dashboard.session import EXAMPLES, Session
 
-FREQUENT = ("src_name", "T1", "T2", "E1_keV", "E2_keV", "radius", "detection_threshold")
-HIDDEN = {"name", "instrument", "product", "jemx_unit"}
+WHOLE, LEFT, RIGHT = "1 / auto / -1", "1", "2"
+INSTRUMENTS = {"ISGRI": "isgri", "JEM-X 1": "jemx1", "JEM-X 2": "jemx2"}
+PRODUCTS = {"Mosaic": "mosaic", "Spectrum": "spectrum", "Light curve": "lightcurve"}
+FREQUENT = {
+    "src_name": (1, WHOLE),
+    "T1": (8, WHOLE),
+    "T2": (10, WHOLE),
+    "E1_keV": (12, LEFT),
+    "E2_keV": (12, RIGHT),
+    "radius": (14, LEFT),
+    "detection_threshold": (14, RIGHT),
+}
+"""Row and column of the fields one always sees; examples, the folds and what they hide have theirs in the style sheet."""
+ELSEWHERE = {"name", "instrument", "product", "jemx_unit", *FREQUENT, *product_fields.NAMES, *catalogue_choice.NAMES}
+
+FOLLOWED = ("instrument", "product", "jemx_unit", "use_default_catalog", "make_image", "systematic_fraction")
 
 
 class AskView(pn.viewable.Viewer):
-    """The left column."""
+    """The left column: the form, which scrolls where it must, and below it plan and buttons, which stay in view."""
 
     def __init__(self, session: Session, **params: Any) -> None:
         super().__init__(**params)
         self._session = session
-        f = {name: Field(session, name) for name in FREQUENT}
-        self._plan = pn.pane.HTML(plan_card(session), css_classes=["plan"], sizing_mode="stretch_width", margin=0)
-        self._check = pn.widgets.Button(name="Plan", css_classes=["act"], sizing_mode="stretch_width", margin=0)
-        self._run = pn.widgets.Button(name="Run", css_classes=["act", "primary"], sizing_mode="stretch_width", margin=0)
+        self._form = pn.Column(css_classes=["form"], sizing_mode="stretch_both", margin=0)
+        self._fields = {name: Field(session, name, self._form, place).widget for name, place in FREQUENT.items()}
+        source, *pairs = self._fields.values()
+        examples = pn.widgets.CheckButtonGroup(options=list(EXAMPLES), css_classes=["chips", "examples"], margin=0)
+        examples.param.watch(self._take_example, "value")
+        self._instruments = Chips("Instrument", INSTRUMENTS, (), lambda names: self._set(instrument=_one_or_several(names), jemx_unit=None))
+        self._products = Chips("Product", PRODUCTS, (), lambda names: self._set(product=_one_or_several(names)))
+        instruments = Field(session, "instrument", self._form, (4, WHOLE), self._instruments, ("jemx_unit",)).widget
+        products = Field(session, "product", self._form, (6, WHOLE), self._products).widget
+        self._extra: ProductFields | None = None
+        self._catalogue: CatalogueChoice | None = None
+        self._plan = Words(plan_card(session), "plan")
+        self._check = pn.widgets.Button(label="Plan", css_classes=["act", "half"], sizing_mode="stretch_width", margin=0)
+        self._run = pn.widgets.Button(label="Run", css_classes=["act", "primary", "half"], sizing_mode="stretch_width", margin=0)
         self._check.on_click(self._show_plan)
         self._run.on_click(self._start)
-        self._more = pn.widgets.Toggle(name="▸ Advanced: token, position, catalogue, rights, host", css_classes=["fold"], margin=0)
+        self._more = pn.widgets.Toggle(label="▸ Advanced: token, position, rights, host", css_classes=["fold", "more"], margin=0)
         self._advanced: pn.Column | None = None
         self._more.param.watch(self._unfold, "value")
         session.param.watch(self._show, ["plan", "problem", "busy", "faults"])
-        self._column = pn.Column(
-            f["src_name"],
-            pn.Row(*(self._example(name) for name in EXAMPLES), css_classes=["examples"], margin=0),
-            pn.Row(f["T1"], f["T2"], css_classes=["pair"], margin=0),
-            pn.Row(f["E1_keV"], f["E2_keV"], css_classes=["pair"], margin=0),
-            pn.Row(f["radius"], f["detection_threshold"], css_classes=["pair"], margin=0),
-            self._more,
-            pn.Column(self._plan, pn.Row(self._check, self._run, css_classes=["pair"], margin=0), css_classes=["decide"], margin=0),
-            css_classes=["ask"],
-            sizing_mode="stretch_both",
-            margin=0,
-        )
+        self._form[:] = [source, examples, instruments, products, *pairs, self._more]
+        parts = (self._form, self._plan, self._check, self._run)
+        self._column = pn.Column(*parts, css_classes=["ask"], sizing_mode="stretch_both", margin=0)
+        session.request.param.watch(self._follow, [*FOLLOWED])
+        self._follow()
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._column
 
-    def _example(self, name: str) -> pn.widgets.Button:
-        button = pn.widgets.Button(name=name, css_classes=["chip"], margin=0)
-
-        async def take(_: Any) -> None:
-            self._session.take_example(name)
+    async def _take_example(self, event: Any) -> None:
+        if event.new:
+            event.obj.value = []
+            self._session.take_example(event.new[0])
             await self._planned()
 
-        button.on_click(take)
-        return button
+    def _set(self, **values: Any) -> None:
+        self._session.request.param.update(**values)
+
+    def _follow(self, *_: Any) -> None:
+        """Show what the instruments and products that are asked for need, and nothing else."""
+        request = self._session.request
+        try:
+            instruments, products = request.instruments, request.products
+        except RequestError:
+            return  # an empty choice stays as it is until something is chosen
+        self._instruments.follow(instruments)
+        self._products.follow(products)
+        for name in ("E1_keV", "E2_keV", "radius"):
+            self._fields[name].placeholder = when_empty(request, name)
+        if request.extracted and (self._extra is None or self._catalogue is None):
+            self._extra, self._catalogue = ProductFields(self._session), CatalogueChoice(self._session)
+            at = self._form.index(self._more)
+            self._form[at:at] = [self._extra, self._catalogue]
+        if self._extra is not None and self._catalogue is not None:
+            self._extra.follow(product_fields.relevant(request))
+            self._catalogue.__panel__().visible = bool(request.extracted)
+            self._catalogue.follow()
 
     def _unfold(self, event: Any) -> None:
         """The rare parameters; their widgets are made when they are first looked at."""
         if self._advanced is None:
-            rare = [name for name in self._session.request.param if name not in HIDDEN and name not in FREQUENT]
-            fields = [TokenField(self._session), *(Field(self._session, name) for name in rare)]
-            self._advanced = pn.Column(*fields, css_classes=["advanced"], margin=0)
-            self._column.insert(self._column.index(self._more) + 1, self._advanced)
+            rare = [name for name in self._session.request.param if name not in ELSEWHERE]
+            self._advanced = pn.Column(TokenField(self._session), css_classes=["advanced"], margin=0)
+            self._advanced.extend(Field(self._session, name, self._advanced).widget for name in rare)
+            self._form.insert(self._form.index(self._more) + 1, self._advanced)
         self._advanced.visible = event.new
-        self._more.name = ("▾" if event.new else "▸") + self._more.name[1:]
+        self._more.label = ("▾" if event.new else "▸") + self._more.label[1:]
 
     async def _planned(self) -> bool:
         """Propose a plan; False when something is wrong with it."""
@@ -100,5 +141,9 @@ class AskView(pn.viewable.Viewer):
             self._run.disabled = bool(session.faults)
 
     def _show(self, *_: Any) -> None:
-        self._plan.object = plan_card(self._session)
+        self._plan.value = plan_card(self._session)
         self._run.disabled = bool(self._session.faults)
+
+
+def _one_or_several(names: list[str]) -> str | list[str]:
+    return names[0] if len(names) == 1 else names

@@ -6,10 +6,17 @@ from typing import Any
 
 import panel as pn
 
-from dashboard.routes.download import NAMES, address
+from components.words import Words
+from dashboard.routes.download import EVERYTHING, OF_A_MOSAIC, address
 from dashboard.session import Session
 
-LABELS = {"mosaic.fits": "FITS mosaic", "sources.ecsv": "ECSV", "sources.csv": "CSV", "sources.reg": "DS9 regions"}
+LABELS = {
+    "mosaic.fits": "FITS mosaic",
+    "sources.ecsv": "ECSV",
+    "sources.csv": "CSV",
+    "sources.reg": "DS9 regions",
+    EVERYTHING: "everything",
+}
 
 
 class FilesView(pn.viewable.Viewer):
@@ -18,7 +25,7 @@ class FilesView(pn.viewable.Viewer):
     def __init__(self, session: Session, **params: Any) -> None:
         super().__init__(**params)
         self._session = session
-        self._links = pn.pane.HTML("", css_classes=["files"], margin=0)
+        self._links = Words("", "files")
         session.param.watch(lambda _: self.refresh(), "product_version")
         self.refresh()
 
@@ -26,10 +33,15 @@ class FilesView(pn.viewable.Viewer):
         return self._links
 
     def refresh(self) -> None:
-        """Offer the files of the session's run."""
-        run = self._session.run
+        """Offer the files of the session's run: those of the mosaic that is shown, and all there are."""
+        session = self._session
+        run = session.run
         if run is None or not run.sum_version:
+            self._links.value = ""
             return
-        links = {name: address(self._session.settings, self._session.identity.user, run.run_id, name) for name in NAMES}
-        anchors = (f'<a href="{link}" download title="Download {name}">{LABELS[name]} ↓</a>' for name, link in links.items())
-        self._links.object = "".join(anchors)
+        names = {f"{session.shown}-{what}": what for what in OF_A_MOSAIC} if session.findings else {}
+        self._links.value = "".join(
+            f'<a href="{address(session.settings, session.identity.user, run.run_id, name)}" download title="Download {what}">'
+            f"{LABELS[what]} ↓</a>"
+            for name, what in {**names, EVERYTHING: EVERYTHING}.items()
+        )

@@ -8,6 +8,7 @@ from typing import Any
 import panel as pn
 
 from components.files import FilesView
+from components.words import Words
 from dashboard.session import Session
 
 TOGGLE = """
@@ -29,7 +30,7 @@ class HeaderView(pn.viewable.Viewer):
     def __init__(self, session: Session, **params: Any) -> None:
         super().__init__(**params)
         self._session = session
-        self._title = pn.pane.HTML("", css_classes=["title"], margin=0)
+        self._title = Words("", "title")
         theme = pn.widgets.Button(name="◐", description="Light or dark", css_classes=["act", "icon"], margin=0)
         theme.js_on_click(code=TOGGLE)
         self._row = pn.Row(self._title, FilesView(session), theme, css_classes=["header"], margin=0)
@@ -43,4 +44,4 @@ class HeaderView(pn.viewable.Viewer):
         """Name the watched run."""
         run = self._session.run
         told = f"{escape(run.name)} <small>{escape(run.run_id)}</small>" if run else "mosaics from many queries, added up as they arrive"
-        self._title.object = f"<b>INTEGRAL</b><span>{told}</span>"
+        self._title.value = f"<b>INTEGRAL</b><span>{told}</span>"

@@ -10,16 +10,10 @@ import panel as pn
 
 from components.elements.histogram import FLOOR, histogram_columns, histogram_picture
 from components.pane import Pane, empty_state
-from dashboard.analysis.sky_width import SignificanceHistogram, significance_histogram
-from dashboard.products.mosaic import Mosaic
+from components.words import Words
 from dashboard.session import Session
 
 EMPTY = "The distribution of significance appears with the first batch. Empty sky of pure counting noise has width 1."
-
-
-def scaled_histogram(mosaic: Mosaic) -> SignificanceHistogram:
-    """In steps of 0.2, divided by the local width."""
-    return significance_histogram(mosaic, 100, scaled=True)
 
 
 class HistogramView(pn.viewable.Viewer):
@@ -29,8 +23,8 @@ class HistogramView(pn.viewable.Viewer):
         super().__init__(**params)
         self._session = session
         self._curves: list[Any] = []
-        self._told = pn.pane.HTML("", css_classes=["pane-foot"], margin=0)
-        self._pane = Pane("Significance of all pixels, scaled", body=empty_state(EMPTY), foot=self._told)
+        self._told = Words("", "pane-foot")
+        self._pane = Pane("Significance of all pixels, scaled", body=empty_state(EMPTY), foot=self._told, css_class="histogram-pane")
         session.param.watch(lambda _: self.refresh(), "product_version")
         self.refresh()
 
@@ -38,10 +32,13 @@ class HistogramView(pn.viewable.Viewer):
         return self._pane.__panel__()
 
     def refresh(self) -> None:
-        """Show the session's mosaic."""
-        if self._session.findings is None:
+        """Show the session's mosaic, or that there is none yet."""
+        findings = self._session.findings
+        if findings is None or findings.histogram is None:
+            if self._curves:
+                self._curves, self._told.value, self._pane.body = [], "", empty_state(EMPTY)
             return
-        histogram = self._session.findings.view(scaled_histogram)
+        histogram = findings.histogram
         if self._curves:
             for source, columns in zip(self._curves, histogram_columns(histogram).values(), strict=True):
                 source.data = columns
@@ -59,4 +56,4 @@ class HistogramView(pn.viewable.Viewer):
             self._curves = [renderer.data_source for renderer in plot.renderers]
             self._pane.body = pn.pane.Bokeh(plot, sizing_mode="stretch_both")
         width = f"{histogram.width:.2f}" if math.isfinite(histogram.width) else "unknown"
-        self._told.object = f"empty sky: width {width}, centre {histogram.centre:+.2f} · divided by the local width, as thresholds are"
+        self._told.value = f"empty sky: width {width}, centre {histogram.centre:+.2f} · divided by the local width, as thresholds are"

@@ -1,8 +1,12 @@
-"""The whole page: header, request, line of truth, sky, sources and histogram, as one root."""
+"""The whole page: header, request, line of truth, sky, sources and histogram, as one root.
+
+The style sheet lays them out on one grid: every layout inside another costs a session milliseconds.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 import panel as pn
@@ -10,15 +14,19 @@ from bokeh.models import CustomJS
 from bokeh.settings import settings
 
 from components.ask import AskView
+from components.catalogue_editor import CatalogueEditor
 from components.header import SAVED_THEME, HeaderView
 from components.histogram import HistogramView
+from components.light_curves import LightCurvesView
 from components.sky import SkyView
 from components.sources import SourcesView
+from components.spectra import SpectraView
 from components.truth import TruthView
 from dashboard.errors import DashboardError
 from dashboard.session import Session
 
 REFRESH_MS = 400
+gc.freeze()  # of the libraries loaded so far nothing is ever garbage: a full collection would look through all of it, session by session
 settings.perform_document_validation = False  # three walks through every new document, to find what only a developer could mend
 
 
@@ -31,11 +39,12 @@ class Page(pn.viewable.Viewer):
         if run_id:
             session.open(run_id)
         sky = SkyView(session)
-        right = pn.Column(SourcesView(session, sky), HistogramView(session), css_classes=["side"], margin=0)
-        panes = pn.Row(sky, right, css_classes=["panes"], margin=0)
-        main = pn.Column(TruthView(session), panes, css_classes=["main"], margin=0)
-        body = pn.Row(AskView(session), main, css_classes=["body"], margin=0)
-        self._root = pn.Column(HeaderView(session), body, css_classes=["page"], sizing_mode="stretch_both", margin=0)
+        views = (HeaderView(session), AskView(session), TruthView(session), sky, SourcesView(session, sky), HistogramView(session))
+        self._root = pn.Column(*views, css_classes=["page"], sizing_mode="stretch_both", margin=0)
+        self._extractions: dict[str, SpectraView | LightCurvesView] = {}
+        self._editor: CatalogueEditor | None = None
+        session.param.watch(self._arrange, ["run", "plan", "draft", "product_version"])
+        self._arrange()
         session.param.watch(self._address, "run")
         if pn.state.curdoc is not None:
             pn.state.add_periodic_callback(self._refresh, period=REFRESH_MS)
@@ -51,6 +60,45 @@ class Page(pn.viewable.Viewer):
             await asyncio.to_thread(self._session.warm)
         except DashboardError as error:
             self._session.refuse(error)
+
+    def _arrange(self, *_: Any) -> None:
+        """Show the panes of what the run, or the plan, makes; each is built when it is first needed."""
+        session = self._session
+        for product, view in (("spectrum", SpectraView), ("lightcurve", LightCurvesView)):
+            if product not in self._extractions and session.expected(product):
+                self._extractions[product] = view(session)
+                self._root.append(self._extractions[product])
+        if session.draft is not (self._editor.draft if self._editor else None):
+            self._edit()
+        present = {product: bool(session.expected(product)) for product in ("mosaic", "spectrum", "lightcurve")}
+        others = present["spectrum"] or present["lightcurve"]
+        marks = {
+            "no-map": others and not present["mosaic"],
+            "energy": present["spectrum"] and not session.draft,
+            "time": present["lightcurve"] and not session.draft,
+            "review": session.draft is not None,
+        }
+        self._root.css_classes = ["page", *(mark for mark, holds in marks.items() if holds)]
+
+    def _edit(self) -> None:
+        """The editor of the catalogue that waits for its owner, in the place of the last one."""
+        session = self._session
+        if self._editor is not None:
+            self._root.remove(self._editor.__panel__())
+            self._editor = None
+        if session.draft is not None:
+            self._editor = CatalogueEditor(session.draft, session.resolve)
+            session.draft.param.watch(self._decided, "used")
+            self._root.append(self._editor)
+
+    async def _decided(self, event: Any) -> None:
+        """Go on with the catalogue; when that fails the decision is open again."""
+        if event.new is None:
+            return
+        try:
+            await asyncio.to_thread(self._session.use_catalog)
+        except DashboardError as error:
+            event.obj.param.update(used=None, problem=error.sentence)
 
     def _address(self, event: Any) -> None:
         """The address names the run, so that it is found again after the browser was closed."""

@@ -21,8 +21,9 @@ def plan_lines(plan: Plan, computed: int, missing: tuple[str, ...]) -> str:
     else:
         roles = "✓ your token has the roles it needs" if plan.roles_needed else "✓ anonymous is enough (public, ≤ 50 ScW a batch)"
     target = plan.target
+    simulated = '<b class="tag sim">SIMULATED</b>' if plan.simulated else ""
     return (
-        f'<p class="quiet">{escape(target.name)} {target.ra:.4f} {target.dec:+.4f} ({escape(target.origin)})</p>'
+        f'<p class="quiet">{escape(target.name)} {target.ra:.4f} {target.dec:+.4f} ({escape(target.origin)}) {simulated}</p>'
         f'<p class="big">{plan.n_scw} ScW · {exposure_text(plan.exposure)} · {batches} batch{"es" * (batches != 1)}</p>'
         f'<p class="quiet">{escape(plan.time_text(left))}{ready}</p>'
         + "".join(f'<p class="quiet">1σ at the target: {escape(text)}</p>' for text in plan.sensitivity_texts())

@@ -24,14 +24,19 @@ def _text() -> str:
     return "\n".join(path.read_text() for path in (asset_path("page.css"), shipped / "default.css", shipped / "native.css"))
 
 
+def page_sheet(doc: Document | None) -> InlineStyleSheet:
+    """The document's one sheet."""
+    sheet = _sheets.get(doc) if doc is not None else None
+    if sheet is None:
+        sheet = InlineStyleSheet(css=_text())
+        if doc is not None:
+            _sheets[doc] = sheet
+    return sheet
+
+
 class Sheet(Design):
     """Panel's native design and our style; give it to `pn.extension(design=...)`."""
 
     def params(self, viewable: Any, doc: Document | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
         """What a component gets before its own parameters."""
-        sheet = _sheets.get(doc) if doc is not None else None
-        if sheet is None:
-            sheet = InlineStyleSheet(css=_text())
-            if doc is not None:
-                _sheets[doc] = sheet
-        return {"stylesheets": [sheet]}, {}
+        return {"stylesheets": [page_sheet(doc)]}, {}

@@ -8,7 +8,7 @@ import holoviews as hv
 import numpy as np
 import panel as pn
 import param
-from bokeh.events import MouseLeave, MouseMove, RangesUpdate
+from bokeh.events import MouseLeave, MouseMove, RangesUpdate, Tap
 from bokeh.models import BoxZoomTool, ColumnDataSource, CustomJS, FixedTicker, PanTool, ResetTool, SaveTool, WheelZoomTool
 from bokeh.models.annotations import ColorBar
 from bokeh.models.widgets.markups import Div
@@ -19,7 +19,9 @@ from assets import asset_path
 from components.elements.scale import Scale, natural_scale
 from components.elements.sky import sky_picture, source_columns
 from components.elements.window import BUDGET, Range, Window, around, seen
+from components.job_words import series_name
 from components.pane import Pane, empty_state
+from components.sheet import page_sheet
 from dashboard.products.mosaic import Mosaic
 from dashboard.session import Session
 from dashboard.watcher import Findings
@@ -51,6 +53,12 @@ def coloured(mosaic: Mosaic, plane: str, stretch: str) -> tuple[Scale, NDArray[n
     return scale, scale.indices(values)
 
 
+def _grid(mosaic: Mosaic) -> tuple[Any, ...]:
+    """Equal for maps whose pixels are the same places on the sky."""
+    wcs = mosaic.wcs
+    return (mosaic.shape, tuple(wcs.wcs.ctype), *wcs.wcs.crval, *wcs.wcs.crpix, *wcs.pixel_scale_matrix.ravel())
+
+
 class Chips(pn.widgets.RadioButtonGroup):
     """Acts at once: Panel waits 50 ms for more of the same, and nobody types into this."""
 
@@ -80,11 +88,18 @@ class SkyView(pn.viewable.Viewer):
         self._shown: Findings | None = None
         self._window = Window(0, 1, 0, 1)
         self._info = ColumnDataSource()
-        self._readout = Div(text=HINT, tags=[HINT], css_classes=["readout"], sizing_mode="stretch_width")
+        self._readout = Div(
+            text=HINT,
+            tags=[HINT],
+            css_classes=["readout", "pane-foot"],
+            stylesheets=[page_sheet(pn.state.curdoc)],
+            sizing_mode="stretch_width",
+            margin=0,
+        )
         planes = Chips.from_param(self.param.plane, name="", css_classes=["chips"])
-        stretches = Menu.from_param(self.param.stretch, name="", css_classes=["menu"], width=80)
-        foot = pn.Row(self._readout, css_classes=["pane-foot"], margin=0)
-        self._pane = Pane("Sky", bar=[planes], menu=[stretches], body=empty_state(EMPTY), foot=foot)
+        stretches = Menu.from_param(self.param.stretch, label="Colours", css_classes=["menu"], width=80)
+        self._pane = Pane("Sky", bar=[planes], menu=[stretches], body=empty_state(EMPTY), foot=self._readout, css_class="sky-pane")
+        self._jobs: Menu | None = None
         session.param.watch(lambda _: self.refresh(), "product_version")
         self.param.watch(lambda _: self.refresh(), ["plane", "stretch"])
         self.refresh()
@@ -93,13 +108,17 @@ class SkyView(pn.viewable.Viewer):
         return self._pane.__panel__()
 
     def refresh(self) -> None:
-        """Show the session's mosaic."""
+        """Show the session's mosaic, or that there is none yet."""
+        self._offer_jobs()
         findings = self._session.findings
         if findings is None:
+            if self._figure is not None:
+                self._figure, self._shown, self._pane.body = None, None, empty_state(EMPTY)
             return
-        mosaic = findings.mosaic
+        mosaic = findings.product
         scale, indices = findings.view(coloured, self.plane, self.stretch)
-        if self._figure is None or self._shape != mosaic.shape:
+        before = self._figure
+        if self._figure is None or self._grid != _grid(mosaic):
             self._build(findings, indices)
         else:
             self._image.data = self._window.columns(indices)
@@ -110,6 +129,8 @@ class SkyView(pn.viewable.Viewer):
         ticks = scale.ticks()
         self._ticker.ticks = list(ticks)
         self._bar.update(major_label_overrides=ticks)
+        if self._figure is not before:  # sent when it is whole: a change right after could reach the browser first
+            self._pane.body = pn.pane.Bokeh(self._figure, sizing_mode="stretch_both", css_classes=["sky"])
 
     def centre(self, ra: float, dec: float, half_width: float = 3.0) -> None:
         """Bring a position (degrees) to the middle, `half_width` degrees to each side."""
@@ -125,15 +146,15 @@ class SkyView(pn.viewable.Viewer):
     def _look_at(self, x: Range, y: Range) -> None:
         """Draw a large map anew where the window does not hold what is seen, or not as sharply as it could."""
         findings = self._session.findings
-        if findings is None or self._window.serves(seen(findings.mosaic.shape, x, y)):
+        if findings is None or self._window.serves(seen(findings.product.shape, x, y)):
             return
-        self._window = around(findings.mosaic.shape, x, y)
+        self._window = around(findings.product.shape, x, y)
         self._image.data = self._window.columns(findings.view(coloured, self.plane, self.stretch)[1])
 
     def _build(self, findings: Findings, indices: NDArray[np.uint8]) -> None:
         """The figure, once for every grid."""
-        mosaic = findings.mosaic
-        self._shape = ny, nx = mosaic.shape
+        mosaic = findings.product
+        self._grid, (ny, nx) = _grid(mosaic), mosaic.shape
         self._window = around(mosaic.shape, (-0.5, nx - 0.5), (-0.5, ny - 0.5))
         picture = sky_picture(indices, mosaic.wcs, findings.sources)
         plot = hv.render(picture.opts(responsive=True, xaxis=None, yaxis=None, default_tools=[], toolbar="above"))
@@ -174,14 +195,34 @@ class SkyView(pn.viewable.Viewer):
         )
         if nx * ny > BUDGET:
             plot.on_event(RangesUpdate, lambda event: self._look_at((event.x0, event.x1), (event.y0, event.y1)))
+        plot.on_event(Tap, self._tapped)
         plot.js_on_event(MouseMove, cursor)
         plot.js_on_event(MouseLeave, CustomJS(args={"out": self._readout}, code="out.text = out.tags[0]"))
         self._figure = plot
-        self._pane.body = pn.pane.Bokeh(plot, sizing_mode="stretch_both", css_classes=["sky"])
+        plot.css_classes = ["sky"]
+
+    def _offer_jobs(self) -> None:
+        """A menu of the run's mosaics, as soon as there are several."""
+        session = self._session
+        offered = {series_name(session.look.jobs[number]): number for number in session.mosaics} if session.look else {}
+        if self._jobs is None and len(offered) > 1:
+            self._jobs = Menu(label="Mosaic shown", options=offered, value=session.shown, css_classes=["menu", "next"], width=130)
+            self._jobs.param.watch(lambda event: session.show(event.new) if event.new != session.shown else None, "value")
+            self._pane.bar.insert(1, self._jobs)
+        elif self._jobs is not None:
+            self._jobs.param.update(options=offered, value=session.shown if offered else None, visible=len(offered) > 1)
+
+    def _tapped(self, event: Tap) -> None:
+        """Take the position into the catalogue that is reviewed."""
+        mosaic, draft = self._session.mosaic, self._session.draft
+        if mosaic is not None and draft is not None and event.x is not None:
+            ra, dec = mosaic.wcs.wcs_pix2world(event.x, event.y, 0)
+            if np.isfinite(ra):
+                draft.position = (round(float(ra), 4), round(float(dec), 4))
 
     def _mark(self, findings: Findings) -> None:
         """Put rings and names on the sources."""
-        columns = source_columns(findings.sources, findings.mosaic.wcs)
+        columns = source_columns(findings.sources, findings.product.wcs)
         self._rings.data = {"x": columns["x"], "y": columns["y"], "line_color": columns["colour"]}
         self._names.data = {key: columns[key] for key in ("x", "y", "name")}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import panel as pn
 
+from components.words import Words
 from dashboard.errors import DashboardError
 from dashboard.session import Session
 
@@ -24,9 +25,9 @@ class TokenField(pn.viewable.Viewer):
         super().__init__(**params)
         self._session = session
         self._field = pn.widgets.PasswordInput(
-            name="token", placeholder="anonymous", description=HELP, sizing_mode="stretch_width", margin=0
+            label="token", placeholder="anonymous", description=HELP, sizing_mode="stretch_width", margin=0
         )
-        self._told = pn.pane.HTML("", margin=0, sizing_mode="stretch_width")
+        self._told = Words()
         self._field.param.watch(self._take, "value")
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -42,5 +43,5 @@ class TokenField(pn.viewable.Viewer):
         except DashboardError as error:
             told = f'<p class="bad" role="alert">{escape(error.sentence)}</p>'
         self._field.value = ""
-        self._told.object = told
+        self._told.value = told
         self._session.param.trigger("plan")

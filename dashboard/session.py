@@ -11,9 +11,13 @@ from typing import Any
 
 import param
 
+from dashboard.archive.resolver import resolve
+from dashboard.catalog_draft import CatalogDraft
 from dashboard.dispatcher.token import inspect
 from dashboard.errors import DashboardError, RequestError, TokenExpired
 from dashboard.identity import Identity
+from dashboard.plan.job import Coming, Job
+from dashboard.plan.making import catalogue_of_image
 from dashboard.plan.plan import Plan
 from dashboard.products.catalog import SourceTable
 from dashboard.products.mosaic import Mosaic
@@ -21,10 +25,10 @@ from dashboard.request.checks import problems
 from dashboard.request.request import Request
 from dashboard.road import prepare
 from dashboard.runs.process import ensure_worker, hand_token, host_for
-from dashboard.runs.run_state import RunState
+from dashboard.runs.run_state import REVIEW, RunState
 from dashboard.runs.store import RunStore
 from dashboard.settings import Settings
-from dashboard.watcher import Findings, Watch, watcher
+from dashboard.watcher import Findings, Look, Watch, watcher
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "Crab": {"src_name": "Crab", "T1": "2009-02-15T00:00:00", "T2": "2009-03-30T00:00:00"},
@@ -41,7 +45,7 @@ def draft() -> Request:
     for name in request.param:
         parameter = request.param[name]
         if isinstance(parameter, param.Number):
-            parameter.bounds, parameter.allow_None = None, True
+            parameter.bounds, parameter.inclusive_bounds, parameter.allow_None = None, (True, True), True
         elif isinstance(parameter, param.List):
             parameter.item_type = None
     return request
@@ -57,7 +61,9 @@ class Session(param.Parameterized):
     problem = param.String(default="", doc="Sentence for the user about what went wrong elsewhere, empty when all is well.")
     busy = param.String(default="", doc="What is being waited for, empty when nothing.")
     run = param.ClassSelector(class_=RunState, default=None, allow_None=True, doc="The watched run, as last read.")
-    product_version = param.Integer(default=0, doc="Raised when mosaic and sources have changed.")
+    product_version = param.Integer(default=0, doc="Raised when any product has changed, or another mosaic is shown.")
+    shown = param.Integer(default=0, doc="Number of the job whose mosaic is shown.")
+    draft: Any = param.ClassSelector(class_=CatalogDraft, default=None, allow_None=True, doc="The image's catalogue while it is reviewed.")
     selected = param.String(default="", doc="Name of the selected source.")
 
     def __init__(self, settings: Settings, identity: Identity, **params: Any) -> None:
@@ -66,7 +72,9 @@ class Session(param.Parameterized):
         self.identity = identity
         self.store = RunStore(settings)
         self.findings: Findings | None = None
+        self.look: Look | None = None
         self._watch: Watch | None = None
+        self._reviewed = 0
         self.request.param.watch(self._changed, list(self.request.param))
 
     def _changed(self, *_: Any) -> None:
@@ -104,7 +112,7 @@ class Session(param.Parameterized):
     def judge(self) -> dict[str, str]:
         """What is wrong with the request, by field."""
         try:
-            found = problems(self.asked(), local_files=False)
+            found = problems(self.asked(), local_files=False, catalog_hosts=self.settings.catalog_hosts)
         except RequestError as error:
             found = [error]
         return {error.field: error.sentence for error in reversed(found)}
@@ -158,18 +166,44 @@ class Session(param.Parameterized):
 
     @property
     def mosaic(self) -> Mosaic | None:
-        """What has been added up so far; None before the first batch."""
-        return self.findings.mosaic if self.findings else None
+        """What has been added up so far of the mosaic that is shown; None before the first batch."""
+        return self.findings.product if self.findings else None
 
     @property
     def sources(self) -> SourceTable:
         """The sources found on it."""
         return self.findings.sources if self.findings else SourceTable()
 
+    @property
+    def mosaics(self) -> tuple[int, ...]:
+        """Numbers of the run's jobs that are mosaics."""
+        return tuple(number for number, job in enumerate(self.look.jobs) if job.product == "mosaic") if self.look else ()
+
+    def expected(self, product: str) -> tuple[Job | Coming, ...]:
+        """The run's jobs of a product, or the plan's before there is a run, with those that wait for a catalogue."""
+        plan = self.look.plan if self.look else self.plan
+        jobs: tuple[Job | Coming, ...] = (*plan.jobs, *plan.coming) if plan else ()
+        return tuple(job for job in jobs if job.product == product)
+
+    def extracted(self, product: str) -> tuple[tuple[Job, Findings], ...]:
+        """The run's spectra ("spectrum") or light curves ("lightcurve") that are there: a SpectrumSet or LightCurveSet a job."""
+        if self.look is None:
+            return ()
+        pairs = zip(self.look.jobs, self.look.findings, strict=True)
+        return tuple((job, found) for job, found in pairs if job.product == product and found is not None)
+
+    def show(self, number: int) -> None:
+        """Look at the mosaic of another job."""
+        self.shown = number
+        self._take(self.look)
+
     def watch_run(self, run_id: str) -> None:
         """Look at another run from its beginning."""
         self._watch = watcher(self.settings).watch(run_id)
-        self.findings, self.run = None, self._watch.look.state
+        first = next((number for number, job in enumerate(self._watch.look.jobs) if job.product == "mosaic"), 0)
+        self.findings, self.look, self.draft = None, None, None
+        self.param.update(shown=first, run=self._watch.look.state)
+        self.product_version += 1  # what was shown belongs to another run
         self.refresh()
 
     def refresh(self) -> None:
@@ -178,8 +212,52 @@ class Session(param.Parameterized):
             return
         if not self.run.finished:
             ensure_worker(self.settings)
-        look = self._watch.look
-        newer = look.findings is not self.findings
-        self.findings, self.run = look.findings, look.state
+        self._take(self._watch.look)
+
+    def _take(self, look: Look | None) -> None:
+        if look is None:
+            return
+        awaited = look.plan.coming[0].image if look.state.state == REVIEW else None
+        if awaited is not None and (self.draft is None or self._reviewed != awaited):
+            self.shown = awaited  # the image whose sources are reviewed
+        before = self.look.findings if self.look else ()
+        shown = look.findings[self.shown] if look.jobs[self.shown].product == "mosaic" else None
+        newer = look.findings != before or shown is not self.findings
+        self.findings, self.look, self.run = shown, look, look.state
         if newer:
             self.product_version += 1
+        if awaited is None:
+            self.draft = None
+        elif self.draft is None or self._reviewed != awaited:
+            self._review(look, awaited)
+
+    def _review(self, look: Look, number: int) -> None:
+        """Lay the catalogue of an image before the user."""
+        found = look.findings[number]
+        if found is not None:
+            catalog, notes = catalogue_of_image(look.plan, number, found.sources)
+            self._reviewed = number
+            self.draft = CatalogDraft(catalog, look.jobs[number].instrument, notes=notes)
+
+    def resolve(self, name: str) -> tuple[float, float]:
+        """Blocking: RA and Dec (degrees) of a name, by the resolver of the run's host, then by Simbad.
+
+        Raises
+        ------
+        ArchiveError
+            When nobody knows the name, or nobody answers.
+        """
+        target = resolve(Request(src_name=name), host_for(self.settings, self.run.host if self.run else self.request.host_type))
+        return target.ra, target.dec
+
+    def use_catalog(self) -> None:
+        """Blocking: go on with the catalogue as it was edited.
+
+        Raises
+        ------
+        RunError
+            When the run cannot go on.
+        """
+        if self.run is not None and self.draft is not None and self.draft.used is not None:
+            self.store.go_on(self.run.run_id, self._reviewed, self.draft.used)
+            ensure_worker(self.settings)

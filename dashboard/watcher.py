@@ -12,10 +12,12 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from dashboard.analysis.sky_width import SignificanceHistogram
 from dashboard.errors import DashboardError, RunError
+from dashboard.plan.job import Job
+from dashboard.plan.plan import Plan
 from dashboard.products.catalog import SourceTable
-from dashboard.products.mosaic import Mosaic
-from dashboard.runs.results import load_mosaic, load_sources
+from dashboard.runs.results import load_histogram, load_light_curves, load_mosaic, load_sources, load_spectra
 from dashboard.runs.run_state import RunState
 from dashboard.runs.store import RunStore
 from dashboard.settings import Settings
@@ -27,17 +29,26 @@ log = logging.getLogger(__name__)
 
 
 class Findings:
-    """Mosaic and sources of one version of a run's sum, and what views have made of the mosaic."""
+    """The product of one version of a job's sum, and what views have made of it.
 
-    def __init__(self, mosaic: Mosaic, sources: SourceTable) -> None:
-        self.mosaic = mosaic
-        self.sources = sources
+    Attributes
+    ----------
+    product
+        A Mosaic, SpectrumSet or LightCurveSet.
+    sources, histogram
+        Of a mosaic, else without content.
+    """
+
+    def __init__(self, product: Any, sources: SourceTable | None = None, histogram: SignificanceHistogram | None = None) -> None:
+        self.product = product
+        self.sources = sources or SourceTable()
+        self.histogram = histogram
         self._made: dict[tuple[Any, ...], Any] = {}
         self._asked: set[tuple[Any, ...]] = set()
         self._lock = threading.Lock()
 
     def view(self, make: Callable[..., Value], *options: Hashable) -> Value:
-        """`make(mosaic, *options)`, made once whoever asks; `make` is a pure function of a module."""
+        """`make(product, *options)`, made once whoever asks; `make` is a pure function of a module."""
         self._asked.add((make, *options))
         return self._get(make, *options)
 
@@ -50,17 +61,23 @@ class Findings:
         key = (make, *options)
         with self._lock:
             if key not in self._made:
-                self._made[key] = make(self.mosaic, *options)
+                self._made[key] = make(self.product, *options)
             value: Value = self._made[key]
             return value
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A run at one moment; `findings` is None before its first batch."""
+    """A run at one moment: its plan, and the findings of each of its jobs, None before its first batch."""
 
     state: RunState
-    findings: Findings | None
+    plan: Plan
+    findings: tuple[Findings | None, ...]
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """What is added up."""
+        return self.plan.jobs
 
 
 class Watch:
@@ -106,14 +123,26 @@ class Watch:
         self._error = error
 
     def _read(self, former: Look | None) -> Look:
-        state = RunStore(self._settings).state(self.run_id)
-        findings = former.findings if former else None
-        if state.sum_version and (former is None or findings is None or state.sum_version != former.state.sum_version):
-            newer = Findings(load_mosaic(self._settings, state), load_sources(self._settings, state))
-            if findings is not None:
-                newer.prepare(findings)
-            findings = newer
-        return Look(state, findings)
+        store = RunStore(self._settings)
+        state = store.state(self.run_id)
+        plan = former.plan if former and len(former.jobs) == len(state.sums) else store.plan(self.run_id)
+        return Look(state, plan, tuple(self._of_job(number, job, state, former) for number, job in enumerate(plan.jobs)))
+
+    def _of_job(self, number: int, job: Job, state: RunState, former: Look | None) -> Findings | None:
+        before = former.findings[number] if former and number < len(former.findings) else None
+        if not state.sums[number] or (before is not None and former is not None and state.sums[number] == former.state.sums[number]):
+            return before
+        where = (self._settings, state, number)
+        match job.product:
+            case "mosaic":
+                newer = Findings(load_mosaic(*where), load_sources(*where), load_histogram(*where))
+            case "spectrum":
+                newer = Findings(load_spectra(*where))
+            case _:
+                newer = Findings(load_light_curves(*where))
+        if before is not None:
+            newer.prepare(before)
+        return newer
 
 
 class Watcher:

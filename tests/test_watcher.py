@@ -70,8 +70,8 @@ def test_a_version_is_read_once_and_drawn_once_whoever_asks(published: Published
     published.publish()
     watch = Watch(published.settings, published.run_id)
     look = watch.look
-    assert look.findings is not None
-    assert [look.findings.view(brightest, 10) for _ in range(5)] == [10.0] * 5
+    assert look.findings[0] is not None
+    assert [look.findings[0].view(brightest, 10) for _ in range(5)] == [10.0] * 5
     assert made == [(10.0, 10)]
     watch.turn(published.store_version)
     assert watch.look is look, "nothing has changed"
@@ -80,12 +80,12 @@ def test_a_version_is_read_once_and_drawn_once_whoever_asks(published: Published
 def test_the_next_version_comes_with_the_views_that_were_asked_and_no_others(published: Published) -> None:
     published.publish()
     watch = Watch(published.settings, published.run_id)
-    first = watch.look.findings
+    first = watch.look.findings[0]
     assert first is not None
     first.view(brightest, 10)
     published.publish()
     watch.turn(published.store_version)
-    second = watch.look.findings
+    second = watch.look.findings[0]
     assert second is not None
     assert second is not first
     assert made == [(10.0, 10), (20.0, 10)]
@@ -103,7 +103,7 @@ def test_a_change_without_a_new_sum_keeps_the_findings(published: Published) -> 
     RunStore(published.settings).cancel(published.run_id)
     watch.turn(published.store_version)
     assert watch.look.state.state == "cancelled"
-    assert watch.look.findings is before.findings
+    assert watch.look.findings[0] is before.findings[0]
 
 
 def test_what_cannot_be_read_is_told_until_it_can(published: Published) -> None:
@@ -115,8 +115,8 @@ def test_what_cannot_be_read_is_told_until_it_can(published: Published) -> None:
         _ = watch.look
     published.publish()
     watch.turn(published.store_version)
-    assert watch.look.findings is not None
-    assert watch.look.findings.view(brightest, 1) == 3.0
+    assert watch.look.findings[0] is not None
+    assert watch.look.findings[0].view(brightest, 1) == 3.0
 
 
 def test_all_sessions_of_a_process_share_a_watch_and_the_last_one_takes_it_along(published: Published) -> None:

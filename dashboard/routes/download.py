@@ -1,15 +1,25 @@
-"""Files of a run over plain HTTP: streamed, never through the page's document, never without a ticket."""
+"""Files of a run over plain HTTP: streamed, never through the page's document, never without a ticket.
+
+| name | what it is |
+|---|---|
+| `all.zip` | everything there is of the run, a folder for each job |
+| `<n>-mosaic.fits` | the mosaic of job n |
+| `<n>-sources.ecsv`, `.csv`, `.reg` | its sources |
+"""
 
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote
 
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
-from dashboard.errors import DashboardError
+from dashboard.bundle import folder_name, write_archive
+from dashboard.errors import DashboardError, ProductError, RunNotFound
 from dashboard.export.tables import SOURCE_FORMS
 from dashboard.routes.ticket import holder, ticket
 from dashboard.runs.products import ProductStore, run_file
@@ -19,7 +29,9 @@ from dashboard.runs.store import RunStore
 from dashboard.settings import Settings
 
 CHUNK = 1 << 18
-NAMES = ("mosaic.fits", *SOURCE_FORMS)
+EVERYTHING = "all.zip"
+OF_A_MOSAIC = ("mosaic.fits", *SOURCE_FORMS)
+KINDS = {".fits": "application/fits", ".zip": "application/zip"}
 
 
 def address(settings: Settings, user: str, run_id: str, name: str) -> str:
@@ -31,31 +43,58 @@ class Download(RequestHandler):
     """GET download/<run>/<file>?ticket=..."""
 
     async def get(self, run_id: str, name: str) -> None:
-        """The file, 403 without a valid ticket, 404 for what is not there (yet)."""
+        """The file, 403 without a valid ticket, 404 for what is not there (yet), 503 for what cannot be made now."""
         settings = Settings.from_environment()
         if not holder(settings, self.get_query_argument("ticket", ""), run_id, name):
             raise HTTPError(403, reason="The link has expired: open the run again and take the file from there")
-        if name not in NAMES:
-            raise HTTPError(404, reason="No such file")
-        try:
-            state = await asyncio.to_thread(RunStore(settings).state, run_id)
-            content = await asyncio.to_thread(self._content, settings, state, name)
-        except DashboardError as error:
-            raise HTTPError(404, reason=error.sentence.split(":")[0]) from error
-        label = "SIMULATED_" if state.simulated else ""
-        self.set_header("Content-Type", "application/fits" if name.endswith(".fits") else "text/plain; charset=utf-8")
-        self.set_header("Content-Disposition", f'attachment; filename="{label}{run_id}_{name}"')
-        try:
-            for start in range(0, len(content), CHUNK):
-                self.write(content[start : start + CHUNK])
-                await self.flush()
-        except StreamClosedError:
-            self.on_connection_close()
+        with tempfile.TemporaryFile() as file:
+            try:
+                saved_as = await asyncio.to_thread(_write, settings, run_id, name, file)
+            except RunNotFound as error:
+                raise HTTPError(404, reason=error.sentence.split(":")[0]) from error
+            except DashboardError as error:
+                raise HTTPError(503, reason=error.sentence.split(":")[0]) from error
+            self.set_header("Content-Type", KINDS.get(Path(name).suffix, "text/plain; charset=utf-8"))
+            self.set_header("Content-Disposition", f'attachment; filename="{saved_as}"')
+            try:
+                while chunk := file.read(CHUNK):
+                    self.write(chunk)
+                    await self.flush()
+            except StreamClosedError:
+                self.on_connection_close()
 
-    @staticmethod
-    def _content(settings: Settings, state: RunState, name: str) -> bytes:
-        if name == "mosaic.fits":
-            load_mosaic(settings, state)  # says in its own words when there is none yet
-            return ProductStore(settings.storage_url).read(run_file(state.run_id, "mosaic", 0, state.sums[0]), Path.read_bytes)
-        origin = load_mosaic(settings, state).provenance.origin
-        return SOURCE_FORMS[name](load_sources(settings, state), origin).encode()
+
+def _write(settings: Settings, run_id: str, name: str, file: BinaryIO) -> str:
+    """Fill the file, wind it back, and say under which name it is saved."""
+    store = RunStore(settings)
+    state = store.state(run_id)
+    label = f"{'SIMULATED_' if state.simulated else ''}{run_id}"
+    if name == EVERYTHING:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / EVERYTHING
+            write_archive(settings, store, state, path)
+            with path.open("rb") as archive:
+                while chunk := archive.read(CHUNK):
+                    file.write(chunk)
+        saved_as = f"{label}.zip"
+    else:
+        number, _, what = name.partition("-")
+        plan = store.plan(run_id)
+        job = int(number) if number.isdigit() else len(plan.jobs)
+        if what not in OF_A_MOSAIC or job >= len(plan.jobs) or plan.jobs[job].product != "mosaic":
+            raise RunNotFound(f"Run {run_id} has no such file: open it again and take the file from there.")
+        file.write(_of_mosaic(settings, state, job, what))
+        saved_as = f"{label}_{folder_name(plan, job)}_{what}"
+    file.seek(0)
+    return saved_as
+
+
+def _of_mosaic(settings: Settings, state: RunState, job: int, what: str) -> bytes:
+    mosaic = load_mosaic(settings, state, job)  # says in its own words when there is none yet
+    if what == "mosaic.fits":
+        try:
+            return ProductStore(settings.storage_url).read(run_file(state.run_id, "mosaic", job, state.sums[job]), Path.read_bytes)
+        except ProductError:
+            newest = RunStore(settings).state(state.run_id)  # two versions are kept: a slow reader takes the present one
+            return ProductStore(settings.storage_url).read(run_file(state.run_id, "mosaic", job, newest.sums[job]), Path.read_bytes)
+    return SOURCE_FORMS[what](load_sources(settings, state, job), mosaic.provenance.origin).encode()

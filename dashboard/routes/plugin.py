@@ -10,5 +10,5 @@ from dashboard.routes.health import Health, Ready
 ROUTES: list[tuple[str, type, dict[str, Any]]] = [
     (r"/health", Health, {}),
     (r"/ready", Ready, {}),
-    (r"/download/([\w-]+)/([\w.]+)", Download, {}),
+    (r"/download/([\w-]+)/([\w.-]+)", Download, {}),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,22 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.conftest import ROOT, Observatory
+from dashboard.identity import Identity
+from dashboard.request.request import Request
+from dashboard.road import prepare
+from dashboard.runs.store import RunStore
+from dashboard.settings import Settings
+from tests.conftest import ROOT, Observatory, running_observatory
+from tests.waiting import wait_for_run
 
 CHROMIUM = shutil.which("chromium")
+SHORT = ("2009-02-15T00:00:00", "2009-02-17T12:00:00")
+VIEW = """() => {
+  for (const model of Bokeh.documents[0]._all_models.values())
+    if (model.type == "Figure" && model.renderers.some(r => r.glyph?.type == "Image"))
+      return [model.x_range.start, model.x_range.end, model.y_range.start, model.y_range.end]
+}"""
+"""The sky's ranges, as the browser has them."""
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -34,8 +49,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """It ends with this folder, and its event loop with it: other tests run loops of their own."""
     if CHROMIUM is None:
         reason = "chromium is not installed: apt-get install chromium"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
@@ -70,6 +86,15 @@ class Served:
                 assert time.monotonic() < deadline, "the page did not come up"
                 time.sleep(0.1)
 
+    @property
+    def settings(self) -> Settings:
+        return Settings.from_environment(self.env)
+
+    def start_run(self, **values: object) -> str:
+        """Put the short run in six batches into the store; it begins when somebody looks at it."""
+        plan = prepare(self.settings, Request.from_dict({"T1": SHORT[0], "T2": SHORT[1], "s_max": 10, **values}), Identity())
+        return RunStore(self.settings).start(plan, Identity())
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(how)
@@ -77,16 +102,50 @@ class Served:
             self.process.wait(timeout=30)
 
 
-@pytest.fixture
-def served(tmp_path: Path, observatory: Observatory) -> Iterator[Served]:
+@contextmanager
+def serving(folder: Path, simulated_url: str = "") -> Iterator[Served]:
+    """A page with a data folder of its own; without a `simulated_url` it starts an observatory of its own, too."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    env = {**os.environ, "INTEGRAL_DASHBOARD_DATA": str(tmp_path / "data"), "INTEGRAL_DASHBOARD_SIMULATED_URL": observatory.url}
-    page = Served(port, env)
-    page.start()
-    yield page
-    page.stop()
+    page = Served(port, {**os.environ, "INTEGRAL_DASHBOARD_DATA": str(folder), "INTEGRAL_DASHBOARD_SIMULATED_URL": simulated_url})
+    try:
+        page.start()
+        yield page
+    finally:
+        page.stop()
+
+
+@pytest.fixture
+def served(tmp_path: Path, observatory: Observatory) -> Iterator[Served]:
+    """The test's own page, for tests that kill it or turn the observatory's knobs."""
+    with serving(tmp_path / "data", observatory.url) as page:
+        yield page
+
+
+@pytest.fixture(scope="package")
+def shared_observatory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observatory]:
+    with running_observatory(tmp_path_factory.mktemp("observatory")) as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def site(tmp_path_factory: pytest.TempPathFactory, shared_observatory: Observatory) -> Iterator[Served]:
+    """One page for all tests that leave it as it was: every run asks for energies of its own, so that nothing is there before it."""
+    with serving(tmp_path_factory.mktemp("site"), shared_observatory.url) as page:
+        yield page
+
+
+@pytest.fixture(scope="package")
+def finished(site: Served, browser: Browser) -> str:
+    """Address of a run of six batches that is done."""
+    run_id = site.start_run(E1_keV=30.0, E2_keV=50.0)
+    address = f"{site.url}?run={run_id}"
+    with visiting(browser) as anyone:  # the first to look at a run starts the worker
+        anyone.open(address)
+        state = wait_for_run(RunStore(site.settings), run_id)
+    assert state.line_of_truth.startswith("6 of 6 batches"), [batch.reason for batch in state.batches]
+    return address
 
 
 @dataclass
@@ -110,27 +169,56 @@ class Visitor:
     def click(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
 
-    def read(self, text: str, seconds: float = 60) -> None:
+    def wait_for_sources(self) -> None:
+        """Until table and map are drawn."""
+        self.page.get_by_role("gridcell", name="Crab").wait_for(timeout=60_000)
+        self.page.locator(".sky canvas").first.wait_for()
+
+    def zoom_to(self, source: str) -> None:
+        """Choose a source in the table, and wait until the map shows less than half of its width."""
+        x0, x1, *_ = self.page.evaluate(VIEW)
+        self.page.get_by_role("gridcell", name=source).click()
+        self.page.wait_for_function(f"w => {{ const v = ({VIEW})(); return v[1] - v[0] < w }}", arg=0.5 * (x1 - x0))
+
+    def unfold(self) -> None:
+        self.page.get_by_role("button", name=re.compile("Advanced")).click()
+        self.page.get_by_label("token").first.wait_for()
+
+    def read(self, text: str | re.Pattern[str], seconds: float = 60) -> None:
         self.page.get_by_text(text).first.wait_for(timeout=seconds * 1000)
 
 
 @pytest.fixture
 def visitor(browser: Browser) -> Iterator[Visitor]:
-    yield from visit(browser)
+    with visiting(browser) as one:
+        yield one
 
 
 @pytest.fixture
 def second_visitor(browser: Browser) -> Iterator[Visitor]:
-    yield from visit(browser)
+    with visiting(browser) as another:
+        yield another
 
 
-def visit(browser: Browser) -> Iterator[Visitor]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+OWN = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "about:")
+
+
+@contextmanager
+def visiting(browser: Browser, width: int = 1440, height: int = 900) -> Iterator[Visitor]:
+    """A browser of one visitor, who at the end must have seen no error and no request to another host."""
+    context = browser.new_context(viewport={"width": width, "height": height})
     me = Visitor(context.new_page())
+
+    def asked(what: Any) -> None:
+        if not what.url.startswith(OWN):
+            me.complaints.append(f"foreign host: {what.url}")
+
     me.page.on("pageerror", lambda error: me.complaints.append(f"page error: {error}"))
     me.page.on("console", lambda message: me.complaints.append(message.text) if message.type == "error" else None)
-    own = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
-    me.page.on("request", lambda request: None if request.url.startswith(own) else me.complaints.append(f"foreign host: {request.url}"))
-    yield me
-    context.close()
+    me.page.on("request", asked)
+    me.page.on("websocket", asked)
+    try:
+        yield me
+    finally:
+        context.close()
     assert me.complaints == []

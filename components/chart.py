@@ -1,0 +1,72 @@
+"""A figure with axes in the house style, built once; afterwards only its sources change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import holoviews as hv
+import panel as pn
+from bokeh.models import BasicTickFormatter, DataRange1d, HoverTool, Scatter
+from bokeh.plotting import figure
+
+GREY = "#7d8a99"  # readable on light and on dark
+TOOLS = ["pan", "box_zoom", "wheel_zoom", "reset", "save"]
+
+Series = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""By label and layer: the columns of a renderer."""
+
+
+class Chart:
+    """Follows its data until somebody zooms, and again after Reset. A click on the legend hides a series.
+
+    Parameters
+    ----------
+    picture
+        Of every label all `layers`, in this order.
+    labels, layers
+        What stands in it.
+    tooltips
+        Numbers under the cursor, of the layers that are points.
+    """
+
+    def __init__(
+        self, picture: hv.Overlay, labels: Sequence[str], layers: Sequence[str], tooltips: list[tuple[str, str]], **formatters: str
+    ) -> None:
+        self.plot = plot = _styled(picture)
+        self.labels = tuple(labels)
+        places = [(label, layer) for label in labels for layer in layers]
+        drawn: list[Any] = list(plot.renderers)
+        self._sources = {place: renderer.data_source for place, renderer in zip(places, drawn, strict=True)}
+        points = [renderer for renderer in drawn if isinstance(renderer.glyph, Scatter)]
+        kinds: dict[str, Any] = {f"@{name}": kind for name, kind in formatters.items()}
+        plot.add_tools(HoverTool(renderers=points, tooltips=tooltips, formatters=kinds))
+
+    @property
+    def pane(self) -> pn.pane.Bokeh:
+        """What stands in the page."""
+        return pn.pane.Bokeh(self.plot, sizing_mode="stretch_both")
+
+    def draw(self, series: Series) -> None:
+        """Show these columns."""
+        for (label, layer), source in self._sources.items():
+            source.data = dict(series[label][layer])
+
+
+def _styled(picture: hv.Overlay) -> figure:
+    plot = hv.render(picture.opts(responsive=True, default_tools=TOOLS))
+    plot.update(border_fill_color=None, background_fill_color=None, outline_line_color=None, output_backend="canvas", min_border_right=14)
+    plot.x_range, plot.y_range = DataRange1d(range_padding=0.03), DataRange1d(range_padding=0.06, only_visible=True)
+    plot.toolbar.update(logo=None, autohide=True)
+    plot.title = None  # where there is one series only, HoloViews writes its name there, in black
+    for axis in (*plot.xaxis, *plot.yaxis):
+        axis.update(axis_label_text_color=GREY, major_label_text_color=GREY, axis_label_text_font_style="normal")
+        axis.update(axis_label_text_font_size="11px", axis_line_color=GREY, major_tick_line_color=GREY, minor_tick_line_color=None)
+        if isinstance(axis.formatter, BasicTickFormatter):
+            axis.formatter.use_scientific = False
+    for grid in (*plot.xgrid, *plot.ygrid):
+        grid.update(grid_line_color=GREY, grid_line_alpha=0.2)
+    for legend in plot.legend:
+        legend.update(background_fill_alpha=0.0, border_line_alpha=0.0, label_text_color=GREY, label_text_font_size="11px")
+        legend.update(orientation="horizontal", click_policy="hide", padding=2, margin=2)
+    return plot

@@ -1,0 +1,68 @@
+"""Files over HTTP: which there are, for whom, and what is in them."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from astropy.io import fits
+from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+from tornado.web import Application
+
+from dashboard.routes.download import EVERYTHING, OF_A_MOSAIC, address
+from dashboard.routes.plugin import ROUTES
+from tests.published import PublishedRun
+from tests.runs.sky_dispatcher import plan_of, settings_in
+
+
+def fetch(path: str) -> HTTPResponse:
+    async def ask() -> HTTPResponse:
+        server = Application(ROUTES).listen(0, "127.0.0.1")
+        try:
+            (socket,) = server._sockets.values()
+            return await AsyncHTTPClient().fetch(f"http://127.0.0.1:{socket.getsockname()[1]}/{path}", raise_error=False)
+        finally:
+            server.stop()
+            await server.close_all_connections()
+
+    return asyncio.run(ask())
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PublishedRun:
+    monkeypatch.setenv("INTEGRAL_DASHBOARD_DATA", str(tmp_path / "data"))
+    return PublishedRun(settings_in(tmp_path / "data"), plan_of(4, bands=[[28, 40], [40, 80]]))
+
+
+def test_each_mosaic_has_files_of_its_own_and_everything_is_one_file(run: PublishedRun) -> None:
+    for job in (0, 1):
+        run.publish(job, float(job + 1))
+        for what in OF_A_MOSAIC:
+            answer = fetch(address(run.settings, "local", run.run_id, f"{job}-{what}"))
+            assert answer.code == 200
+            band = ("28-40keV", "40-80keV")[job]
+            assert answer.headers["Content-Disposition"] == f'attachment; filename="SIMULATED_{run.run_id}_isgri_mosaic_{band}_{what}"'
+            if what == "mosaic.fits":
+                with fits.open(io.BytesIO(answer.body)) as hdus:
+                    image = next(hdu for hdu in hdus if hdu.header.get("IMATYPE") == "INTENSITY")
+                    assert float(image.data[0, 0]) == job + 1
+            else:
+                assert b"Crab" in answer.body
+    answer = fetch(address(run.settings, "local", run.run_id, EVERYTHING))
+    assert (answer.code, answer.headers["Content-Type"]) == (200, "application/zip")
+    folders = {Path(name).parts[1] for name in zipfile.ZipFile(io.BytesIO(answer.body)).namelist()}
+    assert folders == {"isgri_mosaic_28-40keV", "isgri_mosaic_40-80keV"}
+
+
+def test_what_is_not_there_is_404_and_what_is_not_allowed_403(run: PublishedRun) -> None:
+    for name in (EVERYTHING, "0-mosaic.fits", "7-mosaic.fits", "0-passwd", "mosaic.fits", "-mosaic.fits"):
+        assert fetch(address(run.settings, "local", run.run_id, name)).code == 404, name
+    run.publish(0, 1.0)
+    good = address(run.settings, "local", run.run_id, "0-mosaic.fits")
+    assert fetch(good).code == 200
+    assert fetch(good.replace("0-mosaic.fits", "1-mosaic.fits")).code == 403, "a ticket opens one file"
+    assert fetch(good.partition("?")[0]).code == 403
+    assert fetch(good.replace("mosaic.fits?", "sources.csv?")).code == 403
