@@ -11,7 +11,8 @@ run: $(VENV)/.run
 	$(BIN)/integral-dashboard serve --port $(PORT)
 
 test: $(VENV)/.test chromium lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --ignore tests/browser -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" tests/browser
 
 test-slow: $(VENV)/.test chromium
 	$(BIN)/python -m pytest -m slow --timeout 1800
@@ -22,7 +23,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 bench: $(VENV)/.test
-	@for name in mosaic detection decoding page; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@for name in mosaic spectra detection decoding page light_curves; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 # uv is needed for this alone; uv.lock names registry hosts and is not kept.
 lock:

@@ -19,18 +19,19 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from dashboard.combine.grid import ISGRI_PIXEL, Grid, output_grid
+from dashboard.combine.grid import Grid, output_grid
 from dashboard.combine.mosaic_sum import MosaicSum
 from dashboard.combine.resample import warm
+from dashboard.products.instrument import ISGRI
 from dashboard.products.mosaic import Mosaic
 from dashboard.products.mosaic_fits import mosaic_to_hdulist
 
 SIDE = 600
-GRID = Grid("TAN", (83.63, 22.01), ISGRI_PIXEL, (800, 800), (400.0, 400.0))
+GRID = Grid("TAN", (83.63, 22.01), ISGRI.pixel, (800, 800), (400.0, 400.0))
 
 
 def batch_wcs(ra: float, dec: float, roll: float, crpix: tuple[float, float] = (300.5, 300.5)) -> WCS:
-    cos, sin = ISGRI_PIXEL * np.cos(np.radians(roll)), ISGRI_PIXEL * np.sin(np.radians(roll))
+    cos, sin = ISGRI.pixel * np.cos(np.radians(roll)), ISGRI.pixel * np.sin(np.radians(roll))
     header = GRID.header() | {"CRVAL1": ra, "CRVAL2": dec, "CRPIX1": crpix[0], "CRPIX2": crpix[1]}
     return WCS(fits.Header(header | {"CD1_1": -cos, "CD1_2": sin, "CD2_1": sin, "CD2_2": cos}), naxis=2)
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,10 @@ class Observatory:
         httpx.post(f"{self.url}/observatory/knobs", json=values, timeout=30).raise_for_status()
 
 
-@pytest.fixture
-def observatory(tmp_path: Path) -> Iterator[Observatory]:
-    """A fresh observatory that answers fast; it ends with the test."""
-    ready = tmp_path / "observatory.json"
+@contextmanager
+def running_observatory(folder: Path) -> Iterator[Observatory]:
+    """A fresh observatory that answers fast; it ends with the block."""
+    ready = folder / "observatory.json"
     command = [sys.executable, "-m", "dashboard.observatory", "--port", "0", "--ready-file", str(ready), "--time-per-scw", "0.002"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
         try:
@@ -57,6 +58,13 @@ def observatory(tmp_path: Path) -> Iterator[Observatory]:
             yield Observatory(json.loads(ready.read_text())["url"])
         finally:
             process.terminate()
+
+
+@pytest.fixture
+def observatory(tmp_path: Path) -> Iterator[Observatory]:
+    """The test's own."""
+    with running_observatory(tmp_path) as started:
+        yield started
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "runs": {"request", "archive", "plan", "dispatcher", "products", "combine", "analysis"},
     "export": {"products", "analysis"},
     "observatory": set(),
-    "routes": {"runs", "export", "products"},
+    "routes": {"runs", "export", "products", "bundle"},
 }
 PAGE_LIBRARIES = {"panel", "bokeh", "holoviews"}
 HTTP_LIBRARIES = {"httpx", "requests", "urllib3", "astroquery", "pyvo", "aiohttp"}

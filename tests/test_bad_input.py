@@ -52,6 +52,17 @@ def ask(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         ({"radius": 0}, ("radius",)),
         ({"scr_name": "Crab"}, ("scr_name", "src_name")),
         ({"host_type": "produktion"}, ("host_type", "production")),
+        ({"instrument": "jemx"}, ("jemx_unit", "1, 2")),
+        ({"instrument": "jemx1", "jemx_unit": 2}, ("jemx1", "jemx_unit")),
+        ({"instrument": "jemx1", "E2_keV": 60}, ("3-35", "jemx1")),
+        ({"product": "spectra"}, ("product", "spectrum")),
+        ({"product": "lightcurve", "lc_time_bin": 30000}, ("lc_time_bin", "20000 s")),
+        ({"product": "spectrum", "make_image": True}, ("use_default_catalog", "make_image")),
+        ({"product": "spectrum", "use_default_catalog": False}, ("catalogue", "api_catalog_file")),
+        ({"product": "spectrum", "use_default_catalog": False, "api_catalog_file": "{}"}, ("cat_column_names",)),
+        ({"product": "spectrum", "isgri_grouping_factor": 10}, ("isgri_grouping_max_energy",)),
+        ({"isdc_cat_url": "http://169.254.169.254/cat.fits"}, ("isdc_cat_url", "no host")),
+        ({"n_scw_image": 0}, ("n_scw_image", "-1 for all")),
     ],
 )
 def test_wrong_request_is_one_sentence(ask: Ask, values: dict[str, Any], words: tuple[str, ...]) -> None:
