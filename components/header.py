@@ -43,5 +43,6 @@ class HeaderView(pn.viewable.Viewer):
     def refresh(self) -> None:
         """Name the watched run."""
         run = self._session.run
-        told = f"{escape(run.name)} <small>{escape(run.run_id)}</small>" if run else "mosaics, spectra and light curves, added up as they arrive"
+        promise = "mosaics, spectra and light curves, added up as they arrive"
+        told = f"{escape(run.name)} <small>{escape(run.run_id)}</small>" if run else promise
         self._title.value = f"<b>INTEGRAL</b><span>{told}</span>"
