@@ -14,6 +14,7 @@ LABELS = {
     "mosaic.fits": "FITS mosaic",
     "sources.ecsv": "ECSV",
     "sources.csv": "CSV",
+    "sources.vot": "VOTable",
     "sources.reg": "DS9 regions",
     EVERYTHING: "everything",
 }

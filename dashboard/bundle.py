@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.both_units import both_light_curves, both_mosaics, unit_pairs
-from dashboard.combine.mosaic_units import UNIT_SYSTEMATIC
+from dashboard.combine.units import UNIT_SYSTEMATIC
 from dashboard.errors import NotCombinable
 from dashboard.export.catalogue import write_catalogue
 from dashboard.export.folder import write_folder
 from dashboard.export.light_curve_files import write_light_curve_files
 from dashboard.export.provenance import mosaic_facts, provenance, write_provenance
 from dashboard.export.spectrum_files import writable, write_spectrum_files
+from dashboard.export.whole import written_whole
 from dashboard.plan.making import catalogue_of_image
 from dashboard.plan.plan import Plan
+from dashboard.products.catalog import SourceCatalog
 from dashboard.products.mosaic import Provenance
 from dashboard.request.request import Request
 from dashboard.runs.results import load_light_curves, load_mosaic, load_sources, load_spectra
@@ -74,7 +76,9 @@ def _mosaic(settings: Settings, plan: Plan, state: RunState, number: int, place:
     written = write_folder(place, mosaic, table, document, plan.target.name)
     if any(coming.image == number for coming in plan.coming):
         catalog, _ = catalogue_of_image(plan, number, table)
-        return (*written, write_catalogue(place, catalog, plan.jobs[number].instrument))
+        with written_whole(place) as part:
+            listed = write_catalogue(part, catalog, plan.jobs[number].instrument)
+        return (*written, place / listed.name)
     return written
 
 
@@ -91,10 +95,11 @@ def _spectra(settings: Settings, plan: Plan, state: RunState, number: int, place
         "systematic_fraction": fraction,
         "grouping": list(grouping),
         "left_out": left_out,
+        "error_with_exposure_over_inverse_variance_weights": {s.source: s.sigma_ratio for s in spectra.spectra},
     }
     files = write_spectrum_files(place, spectra, grouping, fraction)
     document = _document(plan, state, (number,), _of(spectra.spectra), facts)
-    return (*files, write_provenance(place, document), write_catalogue(place, plan.lists[instrument], instrument))
+    return (*files, *_beside(place, document, plan.lists[instrument], instrument))
 
 
 def _light_curves(settings: Settings, plan: Plan, state: RunState, number: int, place: Path) -> tuple[Path, ...]:
@@ -111,7 +116,7 @@ def _light_curves(settings: Settings, plan: Plan, state: RunState, number: int, 
     }
     files = write_light_curve_files(place, curves, fraction)
     document = _document(plan, state, (number,), _of(curves.curves), facts)
-    return (*files, write_provenance(place, document), write_catalogue(place, plan.lists[job.instrument], job.instrument))
+    return (*files, *_beside(place, document, plan.lists[job.instrument], job.instrument))
 
 
 def _both_units(settings: Settings, plan: Plan, state: RunState, pair: tuple[int, int], folder: Path) -> tuple[Path, ...]:
@@ -131,7 +136,17 @@ def _both_units(settings: Settings, plan: Plan, state: RunState, pair: tuple[int
     if not curves.curves:
         return ()
     document = _document(plan, state, pair, _of(curves.curves), {"kind": "light curves", **facts})
-    return (*write_light_curve_files(place, curves, 0.0), write_provenance(place, document))
+    files = write_light_curve_files(place, curves, 0.0)
+    with written_whole(place) as part:
+        told = write_provenance(part, document)
+    return (*files, place / told.name)
+
+
+def _beside(place: Path, document: Mapping[str, Any], catalog: SourceCatalog, instrument: str) -> tuple[Path, ...]:
+    """How the spectra or light curves were made, and the list of sources they were extracted for."""
+    with written_whole(place) as part:
+        names = [write_provenance(part, document).name, write_catalogue(part, catalog, instrument).name]
+    return tuple(place / name for name in names)
 
 
 def _of(products: tuple[Any, ...]) -> Provenance:

@@ -130,7 +130,7 @@ def test_run_command_writes_its_files_and_names_what_failed(settings: Settings, 
     observatory.knobs(fail_first=0)
     whole = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert whole.returncode == 0, whole.stderr
-    names = {"mosaic.fits", "sources.ecsv", "sources.csv", "sources.reg", "provenance.json", "mosaic.png"}
+    names = {"mosaic.fits", "sources.ecsv", "sources.csv", "sources.vot", "sources.reg", "provenance.json", "mosaic.png"}
     assert names == {path.name for path in (tmp_path / "out").iterdir()}
 
 

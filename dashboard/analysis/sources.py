@@ -124,6 +124,7 @@ def find_sources(
     threshold: float = 7.0,
     psf_sigma: float | None = None,
     include_new: bool = True,
+    width: SkyWidth | None = None,
 ) -> SourceTable:
     """Detect and measure point sources, name them, and measure those of the catalogue that were not detected.
 
@@ -144,8 +145,10 @@ def find_sources(
         Width of the PSF in pixels at the reference point; else from sources above 50 sigma, else the instrument's.
     include_new
         Keep detections that no catalogue source explains. They need more than 5 % of the maximum exposure.
+    width
+        Of empty sky as measured before, else measured here.
     """
-    sky = _prepare(mosaic, threshold, psf_sigma)
+    sky = _prepare(mosaic, threshold, psf_sigma, width or sky_width(mosaic))
     nothing = Photometry(np.empty((0, 2)), np.empty(0), np.empty(0))
     found, residual = sky.detect(sky.image, nothing)
     holes = sky.detect(NoiseMap(-residual.significance, residual.noise), found)[0]
@@ -165,10 +168,10 @@ def find_sources(
     )
 
 
-def _prepare(mosaic: Mosaic, threshold: float, psf_sigma: float | None) -> _Sky:
+def _prepare(mosaic: Mosaic, threshold: float, psf_sigma: float | None, width: SkyWidth) -> _Sky:
     with np.errstate(invalid="ignore"):
         noise = None if mosaic.significance_only or mosaic.variance is None else np.sqrt(mosaic.variance)
-    width, fraction = sky_width(mosaic), exposure_fraction(mosaic)
+    fraction = exposure_fraction(mosaic)
     scale: NDArray[np.float32] = np.reciprocal(width.local)
     scale[fraction <= KNOWN_EXPOSURE] = np.nan
     psf = Psf(nominal_sigma(mosaic) if psf_sigma is None else psf_sigma * pixel_arcmin(mosaic), mosaic.wcs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,10 +88,14 @@ class Contribution:
 
         The provenance is that of the first, the good time that of the source with most of it.
         """
-        spans = np.array([_span(product) for product in products])
-        with np.errstate(invalid="ignore"):
-            tstart, tstop, ontime = np.fmin.reduce(spans[:, 0]), np.fmax.reduce(spans[:, 1]), np.fmax.reduce(spans[:, 2])
-        return cls(batch_id, float(tstart), float(tstop), float(ontime), products[0].provenance)
+        starts, stops, ontimes = zip(*(_span(product) for product in products), strict=True)
+        return cls(batch_id, _known(min, starts), _known(max, stops), _known(max, ontimes), products[0].provenance)
+
+
+def _known(choice: Callable[[Iterable[float]], float], values: Iterable[float]) -> float:
+    """The least or greatest of those that are no NaN; NaN when all are."""
+    known = [value for value in values if value == value]
+    return choice(known) if known else math.nan
 
 
 def _span(product: Summand) -> tuple[float, float, float]:

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from dashboard.combine.alignment import lattice_offset
 from dashboard.combine.contributions import Contribution, interval, merged
+from dashboard.combine.units import UNIT_SYSTEMATIC
 from dashboard.errors import NotCombinable
 from dashboard.products.mosaic import Mosaic
 
-UNIT_SYSTEMATIC = 0.03
-"""Of the flux: how well one unit is known against the other (JEM-X analysis user manual: about 3 %)."""
 SAME_EDGE_KEV = 0.5
 """keV; requests come in steps of this size, channel edges differ by less from unit to unit."""
 

@@ -35,15 +35,20 @@ _SAME_AREA = 1e-6
 
 @njit(nogil=True, cache=True)
 def _add_rates(rate, error, systematic, quality, exposure, sums, good):  # type: ignore[no-untyped-def]
-    """Add one spectrum to sums (2, 4, n), mark its good channels, return its two weights; zeros when no channel is good."""
-    number, variance = 0, 0.0
+    """Add one spectrum to sums (2, 4, n), mark its good channels; its two weights, and whether other channels were marked before.
+
+    The weights are zeros when no channel is good.
+    """
+    number, variance, changed = 0, 0.0, False
     for c in range(len(rate)):
-        good[c] = quality[c] == 0 and np.isfinite(rate[c]) and np.isfinite(error[c]) and error[c] > 0
-        if good[c]:
+        counts = quality[c] == 0 and np.isfinite(rate[c]) and np.isfinite(error[c]) and error[c] > 0
+        changed |= counts != good[c]
+        good[c] = counts
+        if counts:
             number += 1
             variance += error[c] * error[c]
     if number == 0:
-        return 0.0, 0.0
+        return 0.0, 0.0, changed
     weights = (exposure, number / variance)
     for k in range(2):
         for c in range(len(rate)):  # selections, not branches: the compiler vectorises them
@@ -53,7 +58,7 @@ def _add_rates(rate, error, systematic, quality, exposure, sums, good):  # type:
             sums[k, _WR, c] += w * r
             sums[k, _W2S2, c] += (w * s) * (w * s)
             sums[k, _WF, c] += w * f
-    return weights
+    return weights[0], weights[1], changed
 
 
 @njit(nogil=True, cache=True)
@@ -129,6 +134,8 @@ class Group:
         Start (IJD) and name of that batch.
     members
         Batches in it, in the order of addition.
+    marked, last
+        Good channels of the spectrum added last, and the response it went to: mostly the next one's too.
     """
 
     source: str
@@ -138,6 +145,11 @@ class Group:
     position: tuple[float, float] = (float("nan"), float("nan"))
     members: list[str] = field(default_factory=list)
     earliest: tuple[float, str] = (float("inf"), "\U0010ffff")
+    marked: NDArray[np.bool_] = field(init=False)
+    last: Response | None = None
+
+    def __post_init__(self) -> None:
+        self.marked = np.zeros(self.sums.shape[2], dtype=np.bool_)
 
     @classmethod
     def of(cls, spectrum: Spectrum) -> Group:
@@ -154,22 +166,28 @@ class Group:
         """
         if not spectrum.exposure > 0:
             return
-        good = np.empty(self.sums.shape[2], dtype=np.bool_)
-        exposure, inverse_variance = _add_rates(
-            spectrum.rate, spectrum.stat_err, spectrum.sys_err, spectrum.quality, float(spectrum.exposure), self.sums, good
+        exposure, inverse_variance, changed = _add_rates(
+            spectrum.rate, spectrum.stat_err, spectrum.sys_err, spectrum.quality, float(spectrum.exposure), self.sums, self.marked
         )
+        if changed:
+            self.last = None
         if not exposure:
             return
-        key = (redistribution.key, good.tobytes())
-        response = self.responses.get(key)
-        if response is None:
-            response = self.responses[key] = Response(redistribution, good, np.zeros(2), np.zeros((2, len(spectrum.area))))
+        response = self.last
+        if response is None or response.redistribution is not redistribution:
+            response = self.last = self._response_of(spectrum, redistribution)
         _add_area(spectrum.area, exposure, inverse_variance, response.weights, response.areas)
         self.totals.add(spectrum)
         when = (spectrum.tstart if math.isfinite(spectrum.tstart) else math.inf, batch_id)
         if when < self.earliest and math.isfinite(spectrum.ra):
             self.earliest, self.position = when, (float(spectrum.ra), float(spectrum.dec))
         self.members.append(batch_id)
+
+    def _response_of(self, spectrum: Spectrum, redistribution: Redistribution) -> Response:
+        key = (redistribution.key, self.marked.tobytes())
+        if key not in self.responses:
+            self.responses[key] = Response(redistribution, self.marked.copy(), np.zeros(2), np.zeros((2, len(spectrum.area))))
+        return self.responses[key]
 
     def mean(self, weighting: int) -> tuple[Array, Array, Array, NDArray[np.int16]]:
         """Rate, statistical error, systematic fraction and quality (n_channel,); NaN rates where no batch is good."""

@@ -110,6 +110,7 @@ class SpectrumSum:
         shared = Redistributions()
         by_id = {c.batch_id: c for c in self.contributions}
         which = WEIGHTINGS.index(self.weighting)
+        ratios = self.sigma_ratios
         origins: dict[tuple[str, ...], tuple[tuple[str, ...], Provenance]] = {}
         spectra = []
         for _, group in self._sorted():
@@ -133,6 +134,7 @@ class SpectrumSum:
                     ra=group.position[0],
                     dec=group.position[1],
                     **asdict(group.totals),
+                    sigma_ratio=ratios[group.source],
                     batch_ids=batch_ids,
                     provenance=provenance,
                 )

@@ -13,7 +13,7 @@ from dashboard.products.light_curve import TOTAL_ERROR, LightCurve
 from dashboard.products.light_curve_rows import taken
 
 UNIT_SYSTEMATIC = 0.03
-"""What two units that are normalised to the Crab still differ by, as a fraction of the flux."""
+"""What two units that are normalised to the Crab still differ by, as a fraction of the flux (JEM-X analysis user manual: about 3 %)."""
 COMMON = 0.8
 """Part of the longer of two bins in which they must overlap to be one."""
 CRAB = "Crab"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,7 @@ from astropy.table import Column, Table
 from astropy.time import Time
 
 from dashboard.analysis.rebin import exposure, with_systematics
-from dashboard.errors import ProductError, StorageFull
-from dashboard.products.disk import is_full
+from dashboard.export.whole import written_whole
 from dashboard.products.light_curve import CUT_AT_BATCH_EDGE, LOW_EXPOSURE, TOTAL_ERROR, LightCurve, LightCurveSet
 from dashboard.products.origin_cards import known_cards, origin_cards
 
@@ -52,20 +50,12 @@ def write_light_curve_files(folder: Path, curves: LightCurveSet, systematic_frac
     """
     complete = [c if TOTAL_ERROR in c.columns else with_systematics(c, systematic_fraction) for c in curves.curves]
     names: list[str] = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as part:
-            for stem, curve in zip(file_stems(curves), complete, strict=True):
-                ogip_hdulist(curve).writeto(Path(part) / f"{stem}.fits")
-                for suffix, text in FORMS.items():
-                    (Path(part) / f"{stem}{suffix}").write_text(text(curve))
-                names += [f"{stem}{suffix}" for suffix in (".fits", *FORMS)]
-            for name in names:
-                (Path(part) / name).replace(folder / name)
-    except OSError as error:
-        if is_full(error):
-            raise StorageFull(f"No space is left in {folder}: free some and export again; the run itself is kept.") from error
-        raise ProductError(f"{folder} cannot be written: {error.strerror or error}. Choose another folder.") from error
+    with written_whole(folder) as part:
+        for stem, curve in zip(file_stems(curves), complete, strict=True):
+            ogip_hdulist(curve).writeto(part / f"{stem}.fits")
+            for suffix, text in FORMS.items():
+                (part / f"{stem}{suffix}").write_text(text(curve))
+            names += [f"{stem}{suffix}" for suffix in (".fits", *FORMS)]
     return tuple(folder / name for name in names)
 
 

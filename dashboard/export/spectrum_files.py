@@ -7,7 +7,6 @@ out or names its own way (SPECTRUM, MATRIX, POISSERR, units) is there. TELAPSE i
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ import numpy as np
 from astropy.io import fits
 
 from dashboard.analysis.grouping import Grouping, grouped_channels
-from dashboard.errors import ProductError, RequestError, StorageFull
-from dashboard.products.disk import is_full
+from dashboard.errors import ProductError, RequestError
+from dashboard.export.whole import written_whole
 from dashboard.products.origin_cards import known_cards, origin_cards, plain
 from dashboard.products.spectrum import Redistribution, Spectrum, SpectrumSet
 
@@ -60,17 +59,9 @@ def write_spectrum_files(
         files[f"{stem}.arf"] = area_hdulist(spectrum)
         if rmf not in files:
             files[rmf] = redistribution_hdulist(spectrum.redistribution, spectrum)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as name_of_part:
-            for name, hdus in files.items():
-                hdus.writeto(Path(name_of_part) / name, checksum=True)
-            for name in files:
-                (Path(name_of_part) / name).replace(folder / name)
-    except OSError as error:
-        if is_full(error):
-            raise StorageFull(f"No space is left in {folder}: free some and export again; the run itself is kept.") from error
-        raise ProductError(f"{folder} cannot be written: {error.strerror or error}. Choose another folder.") from error
+    with written_whole(folder) as part:
+        for name, hdus in files.items():
+            hdus.writeto(part / name, checksum=True)
     return tuple(folder / name for name in files)
 
 
@@ -149,6 +140,7 @@ def spectrum_hdulist(spectrum: Spectrum, grouping: Grouping, systematic_fraction
         "ANCRFILE": ancrfile,
         "POISSERR": (False, "errors are in STAT_ERR"),
         "SYSFRAC": (systematic_fraction, "fraction asked, part of SYS_ERR"),
+        "SIGRATIO": (spectrum.sigma_ratio, "error, exposure over variance weights"),
         "NBINS": (grouping.given, "bins of GROUPING to use"),
         "NBINASK": (grouping.asked, "bins asked"),
         "NBINEMPT": (grouping.dropped, "bins asked that hold no good channel"),

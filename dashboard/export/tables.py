@@ -7,6 +7,8 @@ import io
 import math
 from collections.abc import Callable, Mapping
 
+from astropy.io.votable import from_table
+
 from dashboard.export.regions import ds9_regions
 from dashboard.products.catalog import SourceTable
 
@@ -18,6 +20,18 @@ def ecsv_text(table: SourceTable, origin: str) -> str:
     text = io.StringIO()
     rows.write(text, format="ascii.ecsv")
     return text.getvalue()
+
+
+def votable_text(table: SourceTable, origin: str) -> str:
+    """VOTable: units in the fields, the conditions of the measurement in its description."""
+    rows = table.to_table()
+    conditions = {**rows.meta, "origin": origin}
+    rows.meta.clear()
+    document = from_table(rows)
+    document.get_first_table().description = "; ".join(f"{name}: {value}" for name, value in conditions.items() if value not in ("", []))
+    written = io.BytesIO()
+    document.to_xml(written)
+    return written.getvalue().decode()
 
 
 def csv_text(table: SourceTable, origin: str) -> str:
@@ -40,6 +54,7 @@ def csv_text(table: SourceTable, origin: str) -> str:
 SOURCE_FORMS: Mapping[str, Callable[[SourceTable, str], str]] = {
     "sources.ecsv": ecsv_text,
     "sources.csv": csv_text,
+    "sources.vot": votable_text,
     "sources.reg": ds9_regions,
 }
 """File name to the function of (table, origin) that gives its text."""

@@ -22,7 +22,8 @@ from dashboard.plan.job import Coming, Job
 from dashboard.plan.plan import Plan
 from dashboard.products.catalog import SourceCatalog, SourceTable
 from dashboard.products.catalog_api import selected_catalog
-from dashboard.products.extraction_list import FIELD_RADIUS, clipped, from_detections, warnings, with_target
+from dashboard.products.extraction_list import clipped, from_detections, warnings, with_target
+from dashboard.products.instrument import instrument_of
 from dashboard.request.checks import check
 from dashboard.request.request import Request
 from dashboard.request.traps import notices
@@ -91,7 +92,7 @@ def make_plan(
                 maker.await_image(instrument, product, energies, windows, number)
             continue
         lists[instrument], remarks = with_target(sources, target.name, target.ra, target.dec, instrument)
-        seen = clipped(lists[instrument], windows.ra_scx, windows.dec_scx, FIELD_RADIUS[instrument], CLIP_MARGIN, (target.name,))
+        seen = clipped(lists[instrument], windows.ra_scx, windows.dec_scx, instrument_of(instrument).reach, CLIP_MARGIN, (target.name,))
         told += [*remarks, *warnings(seen, instrument)]
         for product, energies in _bands(request, instrument, extractions):
             maker.add(instrument, product, energies, windows, lists[instrument], target.name)
@@ -231,7 +232,7 @@ class _Maker:
         if product == "lightcurve":
             parameters |= {"time_bin": float(request.lc_time_bin), "time_bin_format": "sec"}
         if sources is not None:
-            seen = clipped(sources, windows.ra_scx, windows.dec_scx, FIELD_RADIUS[instrument], CLIP_MARGIN, (target,))
+            seen = clipped(sources, windows.ra_scx, windows.dec_scx, instrument_of(instrument).reach, CLIP_MARGIN, (target,))
             parameters["selected_catalog"] = selected_catalog(seen, instrument)
         return parameters
 

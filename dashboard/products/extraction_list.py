@@ -14,12 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from dashboard.products.catalog import UNSET_NEW_SOURCE, CatalogSource, MeasuredSource, SourceCatalog, SourceTable
 from dashboard.products.catalog_edits import FITTED, checked_position, extractable, listed, position_name, same_name
+from dashboard.products.instrument import instrument_of
 
 TARGET_ARCMIN = 1.0
 MOST_ENTRIES = 200
-CLOSEST_ARCMIN = {"isgri": 12.0, "jemx1": 3.0, "jemx2": 3.0}
-FIELD_RADIUS = {"isgri": 20.5, "jemx1": 6.6, "jemx2": 6.6}
-"""Degrees from the axis to the edge of the field; to the corner of ISGRI's square of 29 x 29 degrees."""
 _PAIRS_TOLD = 5
 _CHUNK = 512
 
@@ -110,7 +108,7 @@ def clipped(
     ra_scx, dec_scx
         (n,) directions of the telescope axis, degrees.
     half_field_deg, margin_deg
-        Their sum is the radius of the circle around each axis; see `FIELD_RADIUS`.
+        Their sum is the radius of the circle around each axis; see `Instrument.reach`.
     keep
         Names kept wherever they are.
     """
@@ -125,7 +123,7 @@ def clipped(
 
 def too_close(catalog: SourceCatalog, instrument: str) -> tuple[tuple[str, str, float], ...]:
     """Pairs the instrument does not separate, closest first: their names and distance in arcmin."""
-    limit, names, vectors = CLOSEST_ARCMIN[instrument], catalog.names, _vectors(catalog.positions)
+    limit, names, vectors = instrument_of(instrument).close_pair, catalog.names, _vectors(catalog.positions)
     reach = np.cos(np.radians(limit / 60)) - 1e-12  # the cosine only narrows down: it does not resolve small angles
     pairs: list[tuple[str, str, float]] = []
     for start in range(0, len(vectors), _CHUNK):
@@ -157,7 +155,7 @@ def _warnings(catalog: SourceCatalog, instrument: str) -> Iterator[str]:
     if pairs := too_close(catalog, instrument):
         told = ", ".join(f"{one} and {other} ({apart:.1f}')" for one, other, apart in pairs[:_PAIRS_TOLD])
         more = f" and {len(pairs) - _PAIRS_TOLD} more pairs" if len(pairs) > _PAIRS_TOLD else ""
-        yield f"Closer than the {CLOSEST_ARCMIN[instrument]:g}' that can be separated: {told}{more}. Drop one of each pair."
+        yield f"Closer than the {instrument_of(instrument).close_pair:g}' that can be separated: {told}{more}. Drop one of each pair."
     if jemx and not any(source.flag for source in catalog.sources):
         yield "No source has FLAG 1, and the JEM-X extraction takes only those: flag the target."
     if not jemx and not any(source.isgri_flag for source in catalog.sources):

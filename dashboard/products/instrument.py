@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from dashboard.errors import ProductError
@@ -43,6 +44,11 @@ class Instrument:
     close_pair: float
     ghosts: tuple[float, float] | None
     energies: tuple[float, float]
+
+    @property
+    def reach(self) -> float:
+        """Degrees from the axis to the farthest point of the field of view: the corner of a square one."""
+        return self.half_field if self.round_field else self.half_field * math.sqrt(2)
 
 
 ISGRI = Instrument(

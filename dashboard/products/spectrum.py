@@ -90,6 +90,8 @@ class Spectrum:
         Seconds: effective, of good time, elapsed. NaN when unknown.
     tstart, tstop
         IJD (TT), NaN when unknown.
+    sigma_ratio
+        Of a sum: its root mean square error with exposure weights over that with inverse-variance weights; NaN when unknown.
     batch_ids
         Batches in it, in time order; empty for a file.
     provenance
@@ -111,6 +113,7 @@ class Spectrum:
     telapse: float = float("nan")
     tstart: float = float("nan")
     tstop: float = float("nan")
+    sigma_ratio: float = float("nan")
     batch_ids: tuple[str, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
 

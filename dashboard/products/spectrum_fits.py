@@ -32,7 +32,7 @@ _NAMELESS = "a source without a name"
 _INSTRUMENTS = {"IBIS": "isgri", "JMX1": "jemx1", "JMX2": "jemx2"}
 _NUMBERS = {
     **{"RA_OBJ": "ra", "DEC_OBJ": "dec", "EXPOSURE": "exposure", "ONTIME": "ontime"},
-    **{"TELAPSE": "telapse", "TSTART": "tstart", "TSTOP": "tstop"},
+    **{"TELAPSE": "telapse", "TSTART": "tstart", "TSTOP": "tstop", "SIGRATIO": "sigma_ratio"},
 }
 _COLUMNS = {"RATE": "rate", "STAT_ERR": "stat_err", "SYS_ERR": "sys_err", "QUALITY": "quality", "AREA": "area"}
 

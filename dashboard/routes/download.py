@@ -4,7 +4,7 @@
 |---|---|
 | `all.zip` | everything there is of the run, a folder for each job |
 | `<n>-mosaic.fits` | the mosaic of job n |
-| `<n>-sources.ecsv`, `.csv`, `.reg` | its sources |
+| `<n>-sources.ecsv`, `.csv`, `.vot`, `.reg` | its sources |
 """
 
 from __future__ import annotations

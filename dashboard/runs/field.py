@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from dashboard.archive.pointings import Pointings
@@ -25,7 +23,7 @@ def run_grid(pointings: Pointings, instrument: str = "isgri") -> Grid:
     field = instrument_of(instrument)
     rolled = bool(np.isfinite(pointings.ra_scz).all() and np.isfinite(pointings.dec_scz).all())
     z = (pointings.ra_scz, pointings.dec_scz) if rolled else (pointings.ra_scx, np.full(len(pointings), 90.0) + pointings.dec_scx)
-    half_field = field.half_field if rolled or field.round_field else field.half_field * math.sqrt(2)
+    half_field = field.half_field if rolled else field.reach
     return output_grid(pointings.ra_scx, pointings.dec_scx, *z, half_field=half_field, pixel=field.pixel, circle=field.round_field)
 
 

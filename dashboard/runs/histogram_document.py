@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from dashboard.analysis.sky_width import SignificanceHistogram, significance_histogram
+from dashboard.analysis.sky_width import SignificanceHistogram, SkyWidth, significance_histogram
 from dashboard.products.mosaic import Mosaic
 
 _GAUSSIAN = ("centre", "width", "height")
 
 
-def scaled_histogram(mosaic: Mosaic) -> SignificanceHistogram:
+def scaled_histogram(mosaic: Mosaic, width: SkyWidth | None = None) -> SignificanceHistogram:
     """In steps of 0.2 from -10 to 10, divided by the local width."""
-    return significance_histogram(mosaic, 100, scaled=True)
+    return significance_histogram(mosaic, 100, width, scaled=True)
 
 
 def write_histogram(histogram: SignificanceHistogram, path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from astropy.io import fits
 
+from dashboard.analysis.sky_width import sky_width
 from dashboard.combine.light_curve_sum import LightCurveSum
 from dashboard.combine.mosaic_sum import MosaicSum
 from dashboard.combine.spectrum_sum import SpectrumSum
@@ -80,11 +81,12 @@ class MosaicKind:
     def files(self, plan: Plan, job: int, total: Any) -> Mapping[str, Writer]:
         """Mosaic, source table and the histogram of significance."""
         mosaic = total.result(batches_asked=len(plan.jobs[job].batch_ids))
-        table = run_sources(plan, mosaic)
+        width = sky_width(mosaic)
+        table = run_sources(plan, mosaic, width)
         return {
             "mosaic": lambda path: write_mosaic(mosaic, path),
             "sources": lambda path: write_sources(table, path),
-            "histogram": lambda path: write_histogram(scaled_histogram(mosaic), path),
+            "histogram": lambda path: write_histogram(scaled_histogram(mosaic, width), path),
         }
 
 

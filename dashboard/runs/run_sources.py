@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dashboard.analysis.sky_width import SkyWidth
 from dashboard.analysis.sources import find_sources
 from dashboard.plan.plan import Plan
 from dashboard.products.catalog import CatalogSource, SourceTable
 from dashboard.products.mosaic import Mosaic
 
 
-def run_sources(plan: Plan, mosaic: Mosaic) -> SourceTable:
-    """Detect and measure, with the names of the run's catalogue; its target is measured in any case."""
+def run_sources(plan: Plan, mosaic: Mosaic, width: SkyWidth | None = None) -> SourceTable:
+    """Detect, measure and name by the run's catalogue; its target is measured in any case. `width`: of empty sky, where known."""
     return find_sources(
         mosaic,
         plan.catalog,
         target=CatalogSource(plan.target.name, plan.target.ra, plan.target.dec),
         threshold=float(plan.request["detection_threshold"]),
         include_new=bool(plan.request["include_new_sources"]),
+        width=width,
     )

@@ -91,6 +91,8 @@ class RunState:
         Grows with every change of anything here.
     batches
         Job after job, each in time order.
+    elapsed
+        Seconds of all its science windows, each counted once whatever is made of it.
     sums
         Version of the published sum of each job, 0 before its first batch.
     osa_version, data_version
@@ -106,6 +108,7 @@ class RunState:
     state: str
     version: int
     batches: tuple[BatchState, ...]
+    elapsed: float
     sums: tuple[int, ...] = (0,)
     osa_version: str = ""
     data_version: str = ""
@@ -150,9 +153,9 @@ class RunState:
 
     @property
     def exposure_done(self) -> float:
-        """Elapsed seconds of `scw_done` science windows, as long on average as those that are there."""
-        arrived = [batch for batch in self.batches if batch.arrived]
-        return self.scw_done * sum(batch.exposure for batch in arrived) / max(1, sum(batch.scw_total for batch in arrived))
+        """`elapsed` times the part of the work, in seconds, that is there."""
+        asked = sum(batch.exposure for batch in self.batches)
+        return self.elapsed * sum(batch.exposure for batch in self.batches if batch.arrived) / asked if asked else 0.0
 
     @cached_property
     def line_of_truth(self) -> str:

@@ -25,6 +25,9 @@ from dashboard.runs.run_state import ACTIVE_RUN, ENDED_BATCH, IN_FLIGHT, REVIEW,
 from dashboard.runs.schema import batches, events, open_database, run_batches, runs
 from dashboard.settings import Settings
 
+_SMALL = tuple(column for column in runs.c if column.name != "plan_json")
+_known_elapsed: dict[tuple[str, int], float] = {}
+
 AGAIN = {"state": "planned", "due": 0.0, "tries": 0, "reason": "", "remedy": "", "scw_done": 0}
 """What makes the worker ask a batch again."""
 
@@ -118,9 +121,10 @@ class RunStore:
             When there is no such run.
         """
         with self._database.reading() as connection:
-            row = connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).one_or_none()
+            row = connection.execute(sa.select(*_SMALL).where(runs.c.run_id == run_id)).one_or_none()
             if row is None:
                 raise RunNotFound(f"There is no run {run_id!r} here: see the list of runs for those there are.")
+            elapsed = _elapsed(connection, run_id, row.n_jobs)
             members = connection.execute(_members(run_id).order_by(run_batches.c.position)).all()
         request, sums = json.loads(row.request_json), json.loads(row.sums_json)
         return RunState(
@@ -131,6 +135,7 @@ class RunStore:
             state=row.state,
             version=row.version,
             batches=tuple(_batch_state(member) for member in members),
+            elapsed=elapsed,
             sums=tuple(int(sums.get(str(job), 0)) for job in range(row.n_jobs)),
             osa_version=str(request.get("osa_version", "")),
             data_version=str(request.get("data_version", "")),
@@ -306,6 +311,16 @@ def _batch_row(batch: Batch, now: float) -> dict[str, Any]:
         "scw_total": len(batch.scw),
         "updated": now,
     }
+
+
+def _elapsed(connection: sa.Connection, run_id: str, n_jobs: int) -> float:
+    """Seconds of the science windows of the run's jobs, each counted once. A plan never changes but by gaining jobs: read once."""
+    if (run_id, n_jobs) not in _known_elapsed:
+        plan = json.loads(connection.execute(sa.select(runs.c.plan_json).where(runs.c.run_id == run_id)).scalar_one())
+        asked = {scw[:12] for batch in plan["batches"] for scw in batch["parameters"]["scw_list"]}
+        windows = zip(plan["pointings"]["swid"], plan["pointings"]["telapse"], strict=True)
+        _known_elapsed[run_id, n_jobs] = sum(seconds for swid, seconds in windows if swid in asked)
+    return _known_elapsed[run_id, n_jobs]
 
 
 def _members(run_id: str) -> sa.Select[Any]:

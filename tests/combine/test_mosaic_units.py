@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from dashboard.analysis.sources import find_sources
 from dashboard.combine.grid import Grid
-from dashboard.combine.mosaic_units import UNIT_SYSTEMATIC, add_units, total_error
+from dashboard.combine.mosaic_units import add_units, total_error
+from dashboard.combine.units import UNIT_SYSTEMATIC
 from dashboard.errors import NotCombinable
 from dashboard.products.catalog import SourceCatalog
 from dashboard.products.instrument import JEMX

@@ -164,6 +164,7 @@ def test_sigma_ratio_says_what_exposure_weights_cost() -> None:
     """Two batches with errors 1 and 3: sqrt(1 + 9)/2 against 1/sqrt(1 + 1/9)."""
     made = total([[spectrum(stat_err=np.full(24, 1.0))], [spectrum(stat_err=np.full(24, 3.0))]])
     assert made.sigma_ratios == pytest.approx({"Crab": (np.sqrt(10) / 2) * np.sqrt(10 / 9)})
+    assert only(made).sigma_ratio == made.sigma_ratios["Crab"]
     assert total([[spectrum()], [spectrum()]]).sigma_ratios == pytest.approx({"Crab": 1.0})
 
 
@@ -212,14 +213,14 @@ def part(scale: float, error: float, exposure: float, holes: set[int], broader: 
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.1, 10), st.floats(0.2, 5), st.floats(100, 5000), st.booleans()), min_size=2, max_size=6), st.data())
 def test_cutting_the_batches_otherwise_gives_the_same(values: list[Any], data: Any) -> None:
-    """The sum of two sums, each as one batch, is the sum of all (exposure weights)."""
+    """The sum of two sums, each as one batch, is the sum of all (exposure weights; the ratio tells of the others, a number a batch)."""
     parts = [[part(scale, error, exposure, set(), broader, "A")] for scale, error, exposure, broader in values]
     cut = data.draw(st.integers(1, len(parts) - 1))
     halves = SpectrumSum()
     halves.add(total(parts[:cut]).result(), "first")
     halves.add(total(parts[cut:]).result(), "second")
     mine, whole = only(halves), only(total(parts))
-    left, right = (SpectrumSet((replace(one, batch_ids=(), provenance=PROVENANCE),)) for one in (mine, whole))
+    left, right = (SpectrumSet((replace(one, batch_ids=(), provenance=PROVENANCE, sigma_ratio=1.0),)) for one in (mine, whole))
     assert_same(left, right, rtol=2e-5)
 
 

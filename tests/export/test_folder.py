@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.io.votable import parse_single_table
 from astropy.table import QTable
 from astropy.wcs import WCS
 from regions import Regions
@@ -36,7 +37,7 @@ def table() -> SourceTable:
     return SourceTable((known, forced), "counts/sec", 7.0, 1.32, 0, 1.25)
 
 
-def test_folder_holds_six_files_that_others_can_read(tmp_path: Path, mosaic: Mosaic, table: SourceTable) -> None:
+def test_folder_holds_files_that_others_can_read(tmp_path: Path, mosaic: Mosaic, table: SourceTable) -> None:
     batches = [{"batch_id": "a", "state": "done"}, {"batch_id": "b", "state": "failed", "reason": "no answer"}]
     document = provenance(mosaic.provenance, mosaic_facts(mosaic, table), {"src_name": "Crab"}, {"name": "Crab"}, batches)
     paths = write_folder(tmp_path / "out", mosaic, table, document, "Crab")
@@ -51,6 +52,9 @@ def test_folder_holds_six_files_that_others_can_read(tmp_path: Path, mosaic: Mos
         lines = list(csv.DictReader(file))
     assert (lines[1]["name"], lines[0]["flux[counts/sec]"], lines[0]["upper_limit[counts/sec]"]) == ("4U 0614+091, faint", "101.2", "")
     assert {line["origin"] for line in lines} == {"SIMULATED"}
+    fields = parse_single_table(tmp_path / "out/sources.vot")
+    assert [str(name) for name in fields.array["name"]] == ["Crab", "4U 0614+091, faint"]
+    assert (fields.get_field_by_id_or_name("ra").unit, "SIMULATED" in str(fields.description)) == ("deg", True)
     circles = Regions.read(tmp_path / "out/sources.reg", format="ds9")
     assert [circle.meta["text"] for circle in circles] == ["Crab", "4U 0614+091, faint"]
     assert circles[0].center.ra.deg == pytest.approx(83.6331, abs=1e-4)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from dashboard.errors import RequestError
 from dashboard.products.catalog import CatalogSource, MeasuredSource, SourceCatalog, SourceTable
-from dashboard.products.extraction_list import FIELD_RADIUS, clipped, from_detections, too_close, warnings, with_target
+from dashboard.products.extraction_list import clipped, from_detections, too_close, warnings, with_target
+from dashboard.products.instrument import ISGRI, JEMX
 
 ARCMIN = 1 / 60
 INSTRUMENTS = st.sampled_from(("isgri", "jemx1", "jemx2"))
@@ -162,10 +163,10 @@ def test_adding_the_target_is_idempotent_and_loses_nothing(sources: tuple[Catalo
 @given(st.lists(st.tuples(st.floats(0, 360), st.floats(-90, 90)), max_size=30), st.floats(0, 360), st.floats(-90, 90), st.floats(0, 5))
 def test_what_is_in_some_field_of_view_is_kept(sky: list[tuple[float, float]], ra: float, dec: float, margin: float) -> None:
     catalog = SourceCatalog(tuple(CatalogSource(str(i), *position) for i, position in enumerate(sky)))
-    kept = set(clipped(catalog, [ra, 0.0], [dec, 0.0], FIELD_RADIUS["jemx1"], margin).names)
+    kept = set(clipped(catalog, [ra, 0.0], [dec, 0.0], JEMX.reach, margin).names)
     for source in catalog.sources:
         apart = min(angular_separation(*np.radians([source.ra, source.dec, *axis])) for axis in ((ra, dec), (0.0, 0.0)))
-        outside = np.degrees(apart) - FIELD_RADIUS["jemx1"] - margin
+        outside = np.degrees(apart) - JEMX.reach - margin
         if abs(outside) > 0.01:
             assert (source.name in kept) == (outside < 0)
 
@@ -178,7 +179,7 @@ def test_clipping_keeps_what_is_named_and_the_order() -> None:
 
 def test_the_corner_of_the_square_field_is_inside_the_circle() -> None:
     corner = SourceCatalog((crab(ra=14.4, dec=14.4),))
-    assert len(clipped(corner, [0.0], [0.0], FIELD_RADIUS["isgri"], 0.0)) == 1
+    assert len(clipped(corner, [0.0], [0.0], ISGRI.reach, 0.0)) == 1
 
 
 def test_pairs_too_close_are_found_closest_first() -> None:

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dashboard.errors import JobFailed, ProductError, RequestRefused, RunError, RunNotFound, StorageFull, WorkerRefused
@@ -103,6 +104,18 @@ def test_the_line_of_truth_follows_every_step(store: RunStore, ledger: Ledger) -
 
 def look_at_ready(ledger: Ledger, run_id: str) -> list[str]:
     return [order.batch_id for order in ledger.take_due(run_id)]
+
+
+def test_exposure_counts_a_science_window_once_whatever_is_made_of_it(store: RunStore, ledger: Ledger) -> None:
+    plan = plan_of(6, instrument=["isgri", "jemx1"], product=["mosaic", "lightcurve"])
+    longer = np.array([1000.0, 2000.0, 3000.0, 4000.0, 5000.0, 6000.0])
+    plan = replace(plan, pointings=replace(plan.pointings, telapse=longer))
+    run_id = store.start(plan, Identity())
+    assert store.state(run_id).elapsed == longer.sum()
+    for batch in plan.batches:
+        ledger.done(batch.batch_id, "")
+    state = store.state(run_id)
+    assert (state.exposure_done, state.scw_done) == (longer.sum(), 6)
 
 
 def test_a_run_waits_when_all_that_is_left_waits(store: RunStore, ledger: Ledger) -> None:
