@@ -183,7 +183,7 @@ def _texts(name: str, values: Sequence[str]) -> fits.BinTableHDU:
 
 
 def read_spectra(path: str | Path) -> SpectrumSet:
-    """What `write_spectra` wrote, bit for bit.
+    """What `write_spectra` wrote, bit for bit; a number that an older file does not have is unknown.
 
     Raises
     ------
@@ -211,7 +211,7 @@ def _provenance(text: str) -> Provenance:
 def _stored(row: Any, redistributions: Mapping[str, Redistribution], origins: Sequence[Provenance]) -> Spectrum:
     source, instrument, key, batch_ids = json.loads(str(row["JSON"]))
     values: dict[str, Any] = {attribute: native(row[name]) for name, attribute in _COLUMNS.items()}
-    values |= {attribute: float(row[name]) for name, attribute in _NUMBERS.items()}
+    values |= {attribute: float(row[name]) for name, attribute in _NUMBERS.items() if name in row.array.names}
     return Spectrum(
         source=source,
         instrument=instrument,

@@ -296,3 +296,14 @@ def test_a_store_file_cut_short_is_a_product_error(tmp_path: Path, kept: float) 
     (tmp_path / "cut.fits").write_bytes(whole[: int(kept * len(whole))])
     with pytest.raises(ProductError, match=r"cut\.fits"):
         read_spectra(tmp_path / "cut.fits")
+
+
+def test_a_store_from_before_a_number_was_kept_is_still_read(tmp_path: Path) -> None:
+    write_spectra(SpectrumSet((spectrum(sigma_ratio=1.2),)), tmp_path / "new.fits")
+    with fits.open(tmp_path / "new.fits", memmap=False) as hdus:
+        rows = hdus["SPECTRA"]
+        kept = [fits.Column(c.name, c.format, array=rows.data[c.name]) for c in rows.columns if c.name != "SIGRATIO"]
+        old = [fits.BinTableHDU.from_columns(kept, name="SPECTRA", ver=1) if hdu is rows else hdu for hdu in hdus]
+        fits.HDUList(old).writeto(tmp_path / "old.fits")
+    assert read_spectra(tmp_path / "new.fits").spectra[0].sigma_ratio == 1.2
+    assert np.isnan(read_spectra(tmp_path / "old.fits").spectra[0].sigma_ratio)
