@@ -175,10 +175,11 @@ class Visitor:
         self.page.locator(".sky canvas").first.wait_for()
 
     def zoom_to(self, source: str) -> None:
-        """Choose a source in the table, and wait until the map shows less than half of its width."""
+        """Choose a source in the table, and wait until the map shows the square around it: the four edges arrive one by one."""
         x0, x1, *_ = self.page.evaluate(VIEW)
         self.page.get_by_role("gridcell", name=source).click()
-        self.page.wait_for_function(f"w => {{ const v = ({VIEW})(); return v[1] - v[0] < w }}", arg=0.5 * (x1 - x0))
+        square = f"w => {{ const v = ({VIEW})(), wide = v[1] - v[0]; return wide < w && Math.abs(v[3] - v[2] - wide) < 1e-6 * wide }}"
+        self.page.wait_for_function(square, arg=0.5 * (x1 - x0))
 
     def unfold(self) -> None:
         self.page.get_by_role("button", name=re.compile("Advanced")).click()
