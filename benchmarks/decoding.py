@@ -22,7 +22,7 @@ from oda_api.data_products import NumpyDataProduct, NumpyDataUnit
 
 from dashboard.dispatcher.answer import decode_products
 from dashboard.dispatcher.client import DispatcherClient
-from dashboard.settings import Host
+from dashboard.hosts import Host
 
 IMAGES = ("INTENSITY", "VARIANCE", "SIGNIFICANCE", "EXPOSURE")
 REPETITIONS = 7

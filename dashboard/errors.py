@@ -1,6 +1,7 @@
 """Every error this project raises on purpose.
 
     DashboardError
+    ├── SettingsError             what the deployment sets cannot be meant
     ├── RequestError              a value of the request is wrong; names its field
     ├── ArchiveError
     │   ├── UnknownSource         no resolver knows the name
@@ -9,7 +10,9 @@
     ├── DispatcherError
     │   ├── HostUnreachable       refused, unknown host, connection lost      (retry)
     │   ├── HostTimeout           no answer within the deadline               (retry)
-    │   ├── HostFailing           5xx, lock error                             (retry)
+    │   ├── HostFailing           5xx                                         (retry)
+    │   │   └── HostBusy          its lock error: too many jobs at once       (retry)
+    │   ├── HostPaused            left alone for a while: it did not answer   (retry)
     │   ├── MalformedAnswer       truncated or invalid JSON, not a product    (retry)
     │   ├── JobStuck              no end within the job's time limit          (retry)
     │   ├── JobExpired            the server has no record of the job         (retry)
@@ -41,6 +44,10 @@ class DashboardError(Exception):
     def sentence(self) -> str:
         """The text for the user."""
         return str(self)
+
+
+class SettingsError(DashboardError):
+    """What the deployment sets cannot be meant."""
 
 
 class RequestError(DashboardError):
@@ -94,9 +101,31 @@ class HostTimeout(DispatcherError):
 
 
 class HostFailing(DispatcherError):
-    """The host answers with 5xx, or reports its lock error."""
+    """The host answers with 5xx."""
 
     retryable = True
+
+
+class HostBusy(HostFailing):
+    """The host reports its lock error: it has too many jobs at once."""
+
+
+class HostPaused(DispatcherError):
+    """The host is left alone for a while.
+
+    Parameters
+    ----------
+    sentence
+        Why, and until when.
+    seconds
+        Until it may be asked again.
+    """
+
+    retryable = True
+
+    def __init__(self, sentence: str, seconds: float) -> None:
+        super().__init__(sentence)
+        self.seconds = seconds
 
 
 class MalformedAnswer(DispatcherError):

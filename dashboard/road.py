@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dashboard.archive.catalog_file import catalog_from_file
 from dashboard.archive.default_catalog import default_catalog
 from dashboard.archive.reference_catalog import reference_catalog
 from dashboard.archive.resolver import resolve
 from dashboard.archive.selection import find_pointings
+from dashboard.hosts import Host
 from dashboard.identity import Identity
 from dashboard.plan.making import make_plan
 from dashboard.plan.plan import Plan
@@ -16,7 +19,7 @@ from dashboard.request.checks import check
 from dashboard.request.request import Request
 from dashboard.runs.field import refuse_too_wide
 from dashboard.runs.process import host_for
-from dashboard.settings import Host, Settings
+from dashboard.settings import Settings
 
 
 def prepare(settings: Settings, request: Request, identity: Identity) -> Plan:
@@ -27,12 +30,16 @@ def prepare(settings: Settings, request: Request, identity: Identity) -> Plan:
     DashboardError
         The first thing that is wrong, with its sentence.
     """
-    check(request, local_files=identity.origin != "page", catalog_hosts=settings.catalog_hosts)
+    check(request, local_files=identity.origin != "page", catalog_hosts=settings.catalog_hosts, hosts=settings.hosts)
     reference = reference_catalog(request.isdc_cat_url, settings.catalog_hosts)
     host = host_for(settings, request.host_type)
     target = resolve(request, host)
     sources = extraction_sources(request, host, local_files=identity.origin != "page")
-    plan = make_plan(request, target, find_pointings(request, target, host), identity, sources, reference)
+    pointings = find_pointings(request, target, host)
+    plan = make_plan(request, target, pointings, identity, sources, reference)
+    if host.timesystem_fallback and plan.pointings.origin == host.timesystem_fallback:
+        told = f"The timesystem of {host.name} did not answer: the science windows are those of {plan.pointings.origin}."
+        plan = replace(plan, notices=(*plan.notices, told))
     refuse_too_wide(plan)
     return plan
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import param
 
+from dashboard.account import Standing, account_of
 from dashboard.archive.resolver import resolve
 from dashboard.catalog_draft import CatalogDraft
-from dashboard.dispatcher.token import inspect
-from dashboard.errors import DashboardError, RequestError, TokenExpired
+from dashboard.errors import DashboardError, RequestError
 from dashboard.identity import Identity
 from dashboard.plan.job import Coming, Job
 from dashboard.plan.making import catalogue_of_image
@@ -24,9 +24,10 @@ from dashboard.products.mosaic import Mosaic
 from dashboard.request.checks import problems
 from dashboard.request.request import Request
 from dashboard.road import prepare
-from dashboard.runs.process import ensure_worker, hand_token, host_for
+from dashboard.runs.process import ensure_worker, host_for
 from dashboard.runs.run_state import REVIEW, RunState
 from dashboard.runs.store import RunStore
+from dashboard.runs.vault import Vault
 from dashboard.settings import Settings
 from dashboard.watcher import Findings, Look, Watch, watcher
 
@@ -70,7 +71,8 @@ class Session(param.Parameterized):
         super().__init__(request=draft(), **params)
         self.settings = settings
         self.identity = identity
-        self.store = RunStore(settings)
+        self.store = RunStore(settings, identity.user)
+        self.account = account_of(settings, identity.user)
         self.findings: Findings | None = None
         self.look: Look | None = None
         self._watch: Watch | None = None
@@ -86,8 +88,18 @@ class Session(param.Parameterized):
         ensure_worker(self.settings)
         host_for(self.settings, self.request.host_type)
 
+    @property
+    def standing(self) -> Standing:
+        """How the user stands before the host that is chosen."""
+        return self.account.at(self.request.host_type)
+
+    @property
+    def roles_missing(self) -> tuple[str, ...]:
+        """Roles the plan needs and the user lacks at its host."""
+        return self.account.at(self.plan.host).missing(self.plan) if self.plan else ()
+
     def take_token(self, text: str) -> None:
-        """Blocking: read a token, give it to the worker, and remember what it says, never the token itself.
+        """Blocking: use a token for the chosen host, also for what runs there; "" for none.
 
         Raises
         ------
@@ -95,24 +107,16 @@ class Session(param.Parameterized):
             When it is no token.
         TokenExpired
             When it is too old.
-        RunError
-            When the worker takes tokens from another program.
         """
-        facts = inspect(text) if text.strip() else None
-        if facts is not None and facts.expired:
-            raise TokenExpired("The token has expired: get a new one from the MMODA page, or go on without one.")
-        hand_token(self.settings, text)
-        self.identity = replace(self.identity, roles=facts.roles if facts else ())
-
-    @property
-    def roles_missing(self) -> tuple[str, ...]:
-        """Roles the plan needs that the user's token does not carry."""
-        return tuple(role for role in self.plan.roles_needed if role not in self.identity.roles) if self.plan else ()
+        host = self.request.host_type
+        self.account.take(host, text)
+        Vault(self.settings).replace(self.identity.user, host, text)
+        self.param.trigger("plan")
 
     def judge(self) -> dict[str, str]:
         """What is wrong with the request, by field."""
         try:
-            found = problems(self.asked(), local_files=False, catalog_hosts=self.settings.catalog_hosts)
+            found = problems(self.asked(), local_files=False, catalog_hosts=self.settings.catalog_hosts, hosts=self.settings.hosts)
         except RequestError as error:
             found = [error]
         return {error.field: error.sentence for error in reversed(found)}
@@ -133,7 +137,8 @@ class Session(param.Parameterized):
 
     def propose(self) -> tuple[Plan, int]:
         """Blocking: the plan for the present request, and how many of its batches are stored already."""
-        plan = prepare(self.settings, self.asked(), self.identity)
+        identity = replace(self.identity, roles=self.standing.roles)
+        plan = prepare(self.settings, self.asked(), identity)
         return plan, len(self.store.done_batches([batch.batch_id for batch in plan.batches]))
 
     def accept(self, plan: Plan, computed: int) -> None:
@@ -147,10 +152,20 @@ class Session(param.Parameterized):
         self.param.update(faults=faults, problem="" if field else error.sentence, busy="")
 
     def start(self) -> str:
-        """Blocking: hand the plan to the store, see that a worker is there, and return the run's id."""
+        """Blocking: hand the plan to the store, see that a worker is there, and return the run's id.
+
+        Raises
+        ------
+        RequestError
+            When there is no plan.
+        NotAuthorized, TokenExpired
+            When the host would refuse it.
+        """
         if self.plan is None:
             raise RequestError("There is no plan to run yet: choose a source and an interval first.")
-        run_id = self.store.start(self.plan, self.identity)
+        standing = self.account.at(self.plan.host)
+        standing.refuse(self.plan, self.settings.hosts[self.plan.host])
+        run_id = self.store.start(self.plan, replace(self.identity, roles=standing.roles), token=standing.token)
         ensure_worker(self.settings)
         return run_id
 
@@ -199,6 +214,7 @@ class Session(param.Parameterized):
 
     def watch_run(self, run_id: str) -> None:
         """Look at another run from its beginning."""
+        self.store.state(run_id)  # says so when it is not this user's
         self._watch = watcher(self.settings).watch(run_id)
         first = next((number for number, job in enumerate(self._watch.look.jobs) if job.product == "mosaic"), 0)
         self.findings, self.look, self.draft = None, None, None
@@ -259,5 +275,5 @@ class Session(param.Parameterized):
             When the run cannot go on.
         """
         if self.run is not None and self.draft is not None and self.draft.used is not None:
-            self.store.go_on(self.run.run_id, self._reviewed, self.draft.used)
+            self.store.go_on(self.run.run_id, self._reviewed, self.draft.used, self.account.at(self.run.host).token)
             ensure_worker(self.settings)

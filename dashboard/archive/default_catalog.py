@@ -9,9 +9,9 @@ import httpx
 from assets import asset_path
 from dashboard.archive.fetching import WebService, patience
 from dashboard.errors import ArchiveUnavailable, RequestError
+from dashboard.hosts import Host
 from dashboard.products.catalog import SourceCatalog
 from dashboard.products.catalog_api import LARGEST_TEXT, catalog_from_text
-from dashboard.settings import Host
 
 MMODA_CATALOG = ("https://www.astro.unige.ch/integral/catalog", "/MMODA-api-catalog.txt")
 OTHERWISE = "Or choose another catalogue: one of your own (api_catalog_file), or the sources of an image (make_image)."

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from dashboard.errors import ArchiveUnavailable
-from dashboard.settings import Host
+from dashboard.hosts import Host
 
 CONNECT_SECONDS = 10.0
 SERVICE_SECONDS = 50.0

@@ -35,6 +35,8 @@ class Pointings:
         Elapsed seconds.
     index_version
         Version of the archive index the list comes from, "" when unknown.
+    origin
+        Address of the timesystem that gave the list, "" when unknown.
     """
 
     swid: tuple[str, ...]
@@ -46,6 +48,7 @@ class Pointings:
     tstop: NDArray[np.float64]
     telapse: NDArray[np.float64]
     index_version: str = ""
+    origin: str = ""
 
     def __len__(self) -> int:
         return len(self.swid)
@@ -56,4 +59,4 @@ class Pointings:
     def take(self, indices: NDArray[np.intp]) -> Pointings:
         """The chosen rows, in the order of `indices`."""
         columns = {name: getattr(self, name)[indices] for name in _COLUMNS}
-        return Pointings(swid=tuple(self.swid[i] for i in indices), index_version=self.index_version, **columns)
+        return Pointings(swid=tuple(self.swid[i] for i in indices), index_version=self.index_version, origin=self.origin, **columns)

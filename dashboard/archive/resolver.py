@@ -13,8 +13,8 @@ from dashboard.archive.fetching import WebService, patience
 from dashboard.archive.reference_catalog import close_names
 from dashboard.archive.simbad import simbad_position
 from dashboard.errors import ArchiveError, ArchiveUnavailable, RequestError, UnknownSource
+from dashboard.hosts import Host
 from dashboard.request.request import Request
-from dashboard.settings import Host
 
 DISAGREEMENT_ARCMIN = 1.0
 RESOLVER_SECONDS = 30.0  # Simbad's own deadline comes on top

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 import httpx
@@ -12,13 +13,15 @@ from dashboard.archive.fetching import patience
 from dashboard.archive.pointings import Pointings, revolution
 from dashboard.archive.resolver import Target
 from dashboard.archive.timesystem import MIN_GOOD_SECONDS, Timesystem
-from dashboard.errors import NoScienceWindows
+from dashboard.errors import ArchiveUnavailable, NoScienceWindows
+from dashboard.hosts import Host
 from dashboard.request.request import Request
 from dashboard.request.times import TimePoint, TimeSpan
-from dashboard.settings import Host
 
 SAMPLE_SEED = 0
 WHOLE_SKY_DEG = 180.0
+
+log = logging.getLogger(__name__)
 
 
 def find_pointings(request: Request, target: Target, host: Host, client: httpx.Client | None = None) -> dict[str, Pointings]:
@@ -33,7 +36,7 @@ def find_pointings(request: Request, target: Target, host: Host, client: httpx.C
     target
         Direction the radius is counted from.
     host
-        Its timesystem is asked.
+        Its timesystem is asked; when that does not answer, the one it falls back on. `Pointings.origin` says which one it was.
     client
         Connections to use.
 
@@ -42,11 +45,20 @@ def find_pointings(request: Request, target: Target, host: Host, client: httpx.C
     NoScienceWindows
         When nothing is found, or windows of scw_list are not in the archive.
     ArchiveUnavailable
-        When the timesystem does not answer.
+        When no timesystem answers.
     RequestError
         When T2 is before the revolution T1 names, or the other way round.
     """
-    timesystem = Timesystem(host.timesystem_url, client, patience(host))
+    *others, last = (Timesystem(url, client, patience(host)) for url in host.timesystems)
+    for timesystem in others:
+        try:
+            return _found(request, target, timesystem)
+        except ArchiveUnavailable as error:
+            log.warning("%s", error.sentence)
+    return _found(request, target, last)
+
+
+def _found(request: Request, target: Target, timesystem: Timesystem) -> dict[str, Pointings]:
     if request.scw_ids:
         return dict.fromkeys(request.instruments, _listed(request, timesystem))
     found: dict[str, Pointings] = {}

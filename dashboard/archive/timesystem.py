@@ -125,7 +125,8 @@ class Timesystem:
             versions.add(version)
         swid = sorted(rows)
         columns = np.ascontiguousarray(np.array([rows[scw] for scw in swid], dtype=float).reshape(-1, len(_ROW)).T)
-        return Pointings(tuple(swid), **dict(zip(_ROW, columns, strict=True)), index_version="+".join(sorted(versions - {""})))
+        index_version = "+".join(sorted(versions - {""}))
+        return Pointings(tuple(swid), **dict(zip(_ROW, columns, strict=True)), index_version=index_version, origin=self._service.url)
 
     def _list(self, path: str, query: dict[str, str]) -> tuple[dict[str, tuple[float, ...]], str]:
         """Rows as `_ROW` by SWID, and the version of the index."""

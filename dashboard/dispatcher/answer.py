@@ -15,6 +15,7 @@ from dashboard.dispatcher.data_unit import hdu_from_unit
 from dashboard.dispatcher.failure import plain
 from dashboard.dispatcher.token import redact
 from dashboard.errors import EmptyProduct, MalformedAnswer
+from dashboard.hosts import Host
 from dashboard.plan.batch import Batch
 from dashboard.products.catalog import SourceCatalog
 from dashboard.products.catalog_api import catalog_from_api
@@ -24,7 +25,6 @@ from dashboard.products.mosaic import Mosaic, Provenance
 from dashboard.products.mosaic_fits import mosaic_from_hdulist
 from dashboard.products.spectrum import SpectrumSet
 from dashboard.products.spectrum_fits import spectra_from_products
-from dashboard.settings import Host
 
 CHANNEL_KEV = 0.5
 """Width of JEM-X's channels, at most, below 35 keV."""

@@ -24,7 +24,7 @@ from dashboard.dispatcher.document import parse
 from dashboard.dispatcher.failure import refusal
 from dashboard.dispatcher.token import redact
 from dashboard.errors import DispatcherError, HostTimeout, HostUnreachable, MalformedAnswer
-from dashboard.settings import Host
+from dashboard.hosts import Host
 
 _MOVED = re.compile(r'reinitialize DispatcherAPI with "([^"?]*)')
 _STATUS = re.compile(r"\Astatus: (\d{3})")

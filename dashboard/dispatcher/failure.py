@@ -13,6 +13,7 @@ from typing import Any, Final
 from dashboard.dispatcher.token import redact
 from dashboard.errors import (
     DispatcherError,
+    HostBusy,
     HostFailing,
     HostUnreachable,
     JobExpired,
@@ -72,6 +73,8 @@ def refusal(status: int, text: str, host: str, *, token: str = "") -> Dispatcher
         return NotAuthorized(f"{host} does not allow this request{tail}")
     if status == 404:
         return HostUnreachable(f"No dispatcher answers at the address of {host} (HTTP 404): check the address in the settings.")
+    if LOCK_ERROR in said:
+        return HostBusy(f"{host} could not lock the folder of the job: retry the batch.")
     if status in (408, 425, 429) or status >= 500:
         return HostFailing(f"{host} fails at the moment (HTTP {status}){f': {said}' if said else ': retry the batch later.'}")
     return RequestRefused(f"{host} refuses the request{tail}")
@@ -95,7 +98,7 @@ def verdict(document: Mapping[str, Any], host: str, *, job_id: str = "", node: s
     parts = [plain(status.get(key), token) for key in ("message", "error_message", "debug_message")]
     said = "; ".join(dict.fromkeys(part for part in parts if part))
     if LOCK_ERROR in said:
-        return HostFailing(f"{host} could not lock the folder of job {job_id}: retry the batch.")
+        return HostBusy(f"{host} could not lock the folder of job {job_id}: retry the batch.")
     if NO_RECORD in said:
         return JobExpired(f"{host} has no record of job {job_id} any more: retry the batch.")
     where = f" after the step {plain(node)}" if node else ""

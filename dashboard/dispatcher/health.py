@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from dashboard.settings import Host
+from dashboard.hosts import Host
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import Any, Final
 from dashboard.dispatcher.answer import Answer, decode_answer
 from dashboard.dispatcher.failure import Abandoned, verdict
 from dashboard.errors import HostFailing, HostTimeout, HostUnreachable, JobStuck, MalformedAnswer
+from dashboard.hosts import Host
 from dashboard.plan.batch import Batch
-from dashboard.settings import Host
 
 STOP_LATENCY: Final = 0.5
 """Seconds after which a wait notices `stop`."""

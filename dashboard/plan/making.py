@@ -24,7 +24,7 @@ from dashboard.products.catalog import SourceCatalog, SourceTable
 from dashboard.products.catalog_api import selected_catalog
 from dashboard.products.extraction_list import clipped, from_detections, warnings, with_target
 from dashboard.products.instrument import instrument_of
-from dashboard.request.checks import check
+from dashboard.request.checks import OSA_VERSIONS, check
 from dashboard.request.request import Request
 from dashboard.request.traps import notices
 
@@ -70,7 +70,7 @@ def make_plan(
     check(request)
     if not any(map(len, pointings.values())):
         raise NoScienceWindows(f"No science window is left to analyse for {target.name}: widen the interval or the radius.")
-    public = request.integral_data_rights == "public" and request.data_version == "CONS"
+    public = request.integral_data_rights == "public" and request.data_version == "CONS" and request.osa_version in OSA_VERSIONS
     maker = _Maker(request, "" if public else identity.user)
     lists: dict[str, SourceCatalog] = {}
     told: list[str] = []
@@ -269,4 +269,4 @@ def _union(lists: list[Pointings], used: set[str]) -> Pointings:
         for name in ("ra_scx", "dec_scx", "ra_scz", "dec_scz", "tstart", "tstop", "telapse")
     }
     versions = dict.fromkeys(version for windows in lists for version in windows.index_version.split("+") if version)
-    return Pointings(tuple(order), **columns, index_version="+".join(versions))
+    return Pointings(tuple(order), **columns, index_version="+".join(versions), origin=lists[0].origin)

@@ -12,14 +12,14 @@ import numpy as np
 from dashboard.archive.pointings import Pointings
 from dashboard.archive.resolver import Target
 from dashboard.errors import RunError
+from dashboard.hosts import SIMULATED
 from dashboard.plan.batch import Batch
 from dashboard.plan.job import Coming, Job
+from dashboard.plan.roles import GALLERY, roles_of_batch
 from dashboard.plan.sensitivity import expected_mcrab
 from dashboard.products.catalog import SourceCatalog
 from dashboard.products.catalog_api import catalog_from_api, catalog_to_api
-from dashboard.request.checks import OSA_VERSIONS
 from dashboard.request.times import TimePoint
-from dashboard.settings import SIMULATED
 
 FORMAT = 2
 READABLE = (1, FORMAT)  # plans of format 1 knew mosaics only
@@ -27,7 +27,7 @@ JOBS_IN_FLIGHT = 4
 SECONDS_A_BATCH = 7.0  # a cached batch of a real dispatcher: 4.4 s to submit and 2.5 s to build, measured
 SECONDS_A_SIMULATED_BATCH = 3.0
 
-_COLUMNS = tuple(column.name for column in fields(Pointings) if column.name not in ("swid", "index_version"))
+_COLUMNS = tuple(column.name for column in fields(Pointings) if column.name not in ("swid", "index_version", "origin"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,16 +94,13 @@ class Plan:
     @property
     def roles_needed(self) -> tuple[str, ...]:
         """Dispatcher roles without which some batch is refused with 403, sorted."""
-        request, largest = self.request, max(len(batch.scw) for batch in self.batches)
-        public = request["integral_data_rights"] == "public"
-        conditions = {
-            "unige-hpc-full": largest > 50,
-            "unige-hpc-extreme": largest > 500,
-            "integral-public-nrt": public and request["data_version"] == "NRT",
-            "integral-private-qla": not public or request["osa_version"] not in OSA_VERSIONS,
-            "gallery contributor": bool(request["upload_to_gallery"]),
-        }
-        return tuple(sorted(role for role, needed in conditions.items() if needed))
+        needed = set().union(*(roles_of_batch(batch.parameters) for batch in self.batches))
+        return tuple(sorted(needed | ({GALLERY} if self.request["upload_to_gallery"] else set())))
+
+    @property
+    def largest(self) -> int:
+        """Science windows of its largest batch."""
+        return max(len(batch.scw) for batch in self.batches)
 
     def batches_of(self, job: Job) -> tuple[Batch, ...]:
         """The batches of a job in time order."""
@@ -163,7 +160,12 @@ class Plan:
             "format": FORMAT,
             "request": dict(self.request),
             "target": {**asdict(self.target), "notes": list(self.target.notes)},
-            "pointings": {"swid": list(self.pointings.swid), **columns, "index_version": self.pointings.index_version},
+            "pointings": {
+                "swid": list(self.pointings.swid),
+                **columns,
+                "index_version": self.pointings.index_version,
+                "origin": self.pointings.origin,
+            },
             "batches": [
                 {
                     "host": batch.host,
@@ -198,7 +200,7 @@ class Plan:
         return cls(
             request=document["request"],
             target=Target(**{**document["target"], "notes": tuple(document["target"]["notes"])}),
-            pointings=Pointings(tuple(stored["swid"]), **columns, index_version=stored["index_version"]),
+            pointings=Pointings(tuple(stored["swid"]), **columns, index_version=stored["index_version"], origin=stored.get("origin", "")),
             batches=tuple(Batch(**{**b, "tstart": _or_nan(b["tstart"]), "tstop": _or_nan(b["tstop"])}) for b in document["batches"]),
             jobs=tuple(Job(**{**job, "band": _band(job["band"]), "batch_ids": tuple(job["batch_ids"])}) for job in document["jobs"]),
             notices=tuple(document["notices"]),

@@ -20,7 +20,9 @@ OSA_MODIFIERS = ("fullbkg", "jemxnrt", "rmfoffsetv1")
 _OSA = re.compile(r"(?P<base>OSA\d+\.\d+)(?P<sub>-[A-Za-z0-9][\w.]*)?(?P<modifiers>(--[a-z0-9]+)*)")
 
 
-def problems(request: Request, *, local_files: bool = True, catalog_hosts: Collection[str] | None = None) -> list[RequestError]:
+def problems(
+    request: Request, *, local_files: bool = True, catalog_hosts: Collection[str] | None = None, hosts: Collection[str] | None = None
+) -> list[RequestError]:
     """Every reason not to run the request, each with the name of its field.
 
     Parameters
@@ -31,6 +33,8 @@ def problems(request: Request, *, local_files: bool = True, catalog_hosts: Colle
         Whether `isdc_cat_url` and `api_catalog_file` may name files of this machine: yes for command line and notebook, no for a page.
     catalog_hosts
         `Settings.catalog_hosts`, from which `isdc_cat_url` may be fetched; None where that is judged elsewhere.
+    hosts
+        Names that `host_type` may have; None where that is judged elsewhere.
     """
     found: list[RequestError] = []
     rules = (
@@ -38,6 +42,7 @@ def problems(request: Request, *, local_files: bool = True, catalog_hosts: Colle
         lambda r: _reference_catalog(r, local_files, catalog_hosts),
         lambda r: _api_catalog(r, local_files),
         _catalogue_choice,
+        lambda r: _host_type(r, hosts),
     )
     for rule in rules:
         try:
@@ -47,9 +52,11 @@ def problems(request: Request, *, local_files: bool = True, catalog_hosts: Colle
     return list({(error.field, error.sentence): error for error in found}.values())
 
 
-def check(request: Request, *, local_files: bool = True, catalog_hosts: Collection[str] | None = None) -> None:
+def check(
+    request: Request, *, local_files: bool = True, catalog_hosts: Collection[str] | None = None, hosts: Collection[str] | None = None
+) -> None:
     """Raise the first of `problems`, if any."""
-    for problem in problems(request, local_files=local_files, catalog_hosts=catalog_hosts):
+    for problem in problems(request, local_files=local_files, catalog_hosts=catalog_hosts, hosts=hosts):
         raise problem
 
 
@@ -183,6 +190,11 @@ def _is_file(path: str) -> bool:
         return Path(path).expanduser().is_file()
     except (OSError, RuntimeError):
         return False  # too long a name, or the home of nobody
+
+
+def _host_type(request: Request, hosts: Collection[str] | None) -> Iterator[RequestError]:
+    if hosts is not None and request.host_type not in hosts:
+        yield RequestError(f"host_type {request.host_type[:60]!r} is not offered: choose one of {', '.join(hosts)}.", "host_type")
 
 
 def _catalogue_choice(request: Request) -> Iterator[RequestError]:

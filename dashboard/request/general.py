@@ -6,7 +6,7 @@ from typing import Any
 
 import param
 
-from dashboard.settings import SIMULATED
+from dashboard.hosts import SIMULATED
 
 DEFAULT_RADIUS = {"isgri": 10.5, "jemx1": 3.5, "jemx2": 3.5}
 DEFAULT_BAND = {"isgri": (28.0, 40.0), "jemx1": (3.0, 20.0), "jemx2": (3.0, 20.0)}
@@ -91,11 +91,10 @@ class GeneralParameters(param.Parameterized):
         doc="Most science windows in one job. 50 for unprivileged users; above 50 the dispatcher asks for the role unige-hpc-full, "
         "above 500 for unige-hpc-extreme.",
     )
-    host_type: Any = param.Selector(
-        objects=[SIMULATED, "production", "staging", "esa"],
-        default=SIMULATED,
+    host_type = param.String(
+        SIMULATED,
         doc="Where it is computed. simulated: the observatory that ships with the dashboard; production and staging: Geneva; "
-        "esa: inside ESAC's Datalabs only.",
+        "esa: inside ESAC's Datalabs only; or a host that the deployment adds.",
     )
     upload_to_gallery = param.Boolean(False, doc="Upload the result to the MMODA gallery; needs the role gallery contributor.")
     E1_keV = param.Number(

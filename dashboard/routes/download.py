@@ -45,11 +45,12 @@ class Download(RequestHandler):
     async def get(self, run_id: str, name: str) -> None:
         """The file, 403 without a valid ticket, 404 for what is not there (yet), 503 for what cannot be made now."""
         settings = Settings.from_environment()
-        if not holder(settings, self.get_query_argument("ticket", ""), run_id, name):
+        user = holder(settings, self.get_query_argument("ticket", ""), run_id, name)
+        if not user:
             raise HTTPError(403, reason="The link has expired: open the run again and take the file from there")
         with tempfile.TemporaryFile() as file:
             try:
-                saved_as = await asyncio.to_thread(_write, settings, run_id, name, file)
+                saved_as = await asyncio.to_thread(_write, settings, user, run_id, name, file)
             except RunNotFound as error:
                 raise HTTPError(404, reason=error.sentence.split(":")[0]) from error
             except DashboardError as error:
@@ -64,9 +65,9 @@ class Download(RequestHandler):
                 self.on_connection_close()
 
 
-def _write(settings: Settings, run_id: str, name: str, file: BinaryIO) -> str:
+def _write(settings: Settings, user: str, run_id: str, name: str, file: BinaryIO) -> str:
     """Fill the file, wind it back, and say under which name it is saved."""
-    store = RunStore(settings)
+    store = RunStore(settings, user)
     state = store.state(run_id)
     label = f"{'SIMULATED_' if state.simulated else ''}{run_id}"
     if name == EVERYTHING:

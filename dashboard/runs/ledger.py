@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dashboard.errors import DashboardError, StorageFull
+from dashboard.errors import DashboardError
 from dashboard.plan.batch import Batch
 from dashboard.runs.retry import remedy
 from dashboard.runs.run_state import ACTIVE_RUN, ARRIVED, ENDED_BATCH, IN_FLIGHT
@@ -64,10 +64,10 @@ class Ledger:
         """The product of a batch is stored."""
         self._set(batch_id, "done", due=None, reason="", remedy="", product_file=product_file, scw_done=batches.c.scw_total)
 
-    def failed(self, batch_id: str, error: DashboardError, pause: float | None) -> None:
-        """A try ended without a product: ask again after `pause` seconds, or give up (None)."""
+    def failed(self, batch_id: str, error: DashboardError, pause: float | None, *, counted: bool = True) -> None:
+        """A try ended without a product: ask again after `pause` seconds, or give up (None); `counted` when it was the batch's fault."""
         state, due = ("failed", None) if pause is None else ("queued", time.time() + pause)
-        tries = batches.c.tries + (not isinstance(error, StorageFull))
+        tries = batches.c.tries + counted
         self._set(batch_id, state, error.sentence, due=due, tries=tries, reason=error.sentence, remedy=remedy(error), scw_done=0)
 
     def _set(self, batch_id: str, state: str, detail: str = "", **values: Any) -> None:
@@ -81,18 +81,20 @@ class Ledger:
                 note(connection, state, detail, batch_id=batch_id)
             touch(connection, [batch_id])
 
-    def active_runs(self) -> list[str]:
-        """Runs with something left to do, the oldest first."""
+    def active_runs(self) -> dict[str, str]:
+        """Runs with something left to do, the oldest first, and their hosts."""
+        query = sa.select(runs.c.run_id, runs.c.host).where(runs.c.state.in_(ACTIVE_RUN)).order_by(runs.c.created)
         with self._database.reading() as connection:
-            return list(connection.scalars(sa.select(runs.c.run_id).where(runs.c.state.in_(ACTIVE_RUN)).order_by(runs.c.created)))
+            return dict(connection.execute(query).all())
 
-    def take_due(self, run_id: str) -> list[Order]:
-        """Mark the run's next batches as queued, in its order, and return them; never more than `AHEAD` stand in the queue."""
+    def take_due(self, run_id: str, room: int = AHEAD) -> list[Order]:
+        """Mark the run's next batches, at most `room`, as queued, and return them; never more than `AHEAD` stand in the queue."""
         mine = run_batches.c.run_id == run_id
         members = sa.select(batches.c.batch_id, batches.c.host, batches.c.attempts, run_batches.c.position).join(run_batches).where(mine)
         with self._database.reading() as connection:
             in_queue = connection.scalars(members.where(batches.c.state == "queued", batches.c.due.is_(None))).all()
-            query = members.where(batches.c.due <= time.time()).order_by(run_batches.c.position).limit(max(0, AHEAD - len(in_queue)))
+            most = max(0, min(room, AHEAD - len(in_queue)))
+            query = members.where(batches.c.due <= time.time()).order_by(run_batches.c.position).limit(most)
             if not connection.execute(query).all():
                 return []
         with self._database.writing() as connection:
@@ -158,7 +160,7 @@ class Ledger:
         with self._database.reading() as connection:
             return _ended(connection, run_id)
 
-    def settle(self, run_id: str, *, complete: bool) -> None:
+    def settle(self, run_id: str, *, complete: bool, closed: str = "") -> None:
         """Give an active run the state its batches imply.
 
         Parameters
@@ -167,12 +169,14 @@ class Ledger:
             Which run.
         complete
             All of its products are in its published sums.
+        closed
+            Why nothing is asked of its host at present, "" when it is.
         """
         with self._database.reading() as connection:
-            before, after, _ = _implied(connection, run_id, complete)
+            before, after, _ = _implied(connection, run_id, complete, closed)
         if after != before:
             with self._database.writing() as connection:
-                before, after, reason = _implied(connection, run_id, complete)
+                before, after, reason = _implied(connection, run_id, complete, closed)
                 if after != before:
                     set_run(connection, run_id, after, reason=reason)
 
@@ -189,7 +193,7 @@ def _ended(connection: sa.Connection, run_id: str) -> bool:
     return state not in ACTIVE_RUN or connection.scalar(waited_for.limit(1)) is None
 
 
-def _implied(connection: sa.Connection, run_id: str, complete: bool) -> tuple[str, str, str]:
+def _implied(connection: sa.Connection, run_id: str, complete: bool, closed: str) -> tuple[str, str, str]:
     """The state of a run, the one its batches imply, and why it waits."""
     before = str(connection.scalar(sa.select(runs.c.state).where(runs.c.run_id == run_id)))
     if before not in ACTIVE_RUN:
@@ -202,5 +206,5 @@ def _implied(connection: sa.Connection, run_id: str, complete: bool) -> tuple[st
         return before, ("done" if whole else "done with failures") if complete else "running", ""
     if states & IN_FLIGHT or any(row.state == "queued" and row.due is None for row in rows):
         return before, "running", ""
-    reasons = [row.reason for row in rows if row.state == "queued" and row.reason]
+    reasons = [closed] if closed else [row.reason for row in rows if row.state == "queued" and row.reason]
     return (before, "waiting", reasons[0]) if reasons else (before, before, "")

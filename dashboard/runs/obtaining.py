@@ -10,15 +10,16 @@ from typing import Final
 
 from dashboard.dispatcher.failure import Abandoned
 from dashboard.dispatcher.obtain import JobProgress, obtain
-from dashboard.errors import DashboardError, ProductError, RunError, StorageFull
+from dashboard.errors import DashboardError, HostPaused, ProductError, RunError, StorageFull
 from dashboard.plan.batch import Batch
 from dashboard.products.catalog_api import catalog_to_api
-from dashboard.runs.held_token import HeldToken
+from dashboard.runs.gate import Gate
 from dashboard.runs.kinds import Kind, kind_of
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.process import host_for
 from dashboard.runs.products import ProductStore, batch_file
 from dashboard.runs.retry import RetryPolicy
+from dashboard.runs.vault import Vault
 from dashboard.settings import Settings
 
 LOOK_SECONDS: Final = 0.5
@@ -38,15 +39,16 @@ class Obtainer:
         Where hosts, database and products are.
     ledger
         Where it is written down.
-    token
-        Sent with every query.
+    gate
+        Says which hosts may be asked, and is told how they behave.
     """
 
-    def __init__(self, settings: Settings, ledger: Ledger, token: HeldToken | None = None) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, gate: Gate) -> None:
         self._settings = settings
         self._ledger = ledger
+        self._gate = gate
         self._products = ProductStore(settings.storage_url)
-        self._token = token or HeldToken()
+        self._vault = Vault(settings)
 
     def __call__(self, batch_id: str, workflow_id: str) -> None:
         """Obtain a batch; harmless when repeated. Another attempt than the present one is left alone."""
@@ -58,29 +60,33 @@ class Obtainer:
         except Abandoned:
             log.info("Batch %s was cancelled.", batch_id)
         except DashboardError as error:
-            pause = RetryPolicy.of(batch.host).pause(error, tries + 1)
             log.warning("Batch %s, attempt %d: %s", batch_id, attempts, error.sentence)
-            self._failed(batch_id, error, pause)
+            self._failed(batch, tries + 1, error)
         except Exception as error:
             # A defect of ours must not leave the batch in flight for ever.
             log.exception("Batch %s, attempt %d", batch_id, attempts)
             kind = type(error).__name__
-            self._failed(batch_id, RunError(f"An unexpected error ({kind}) stopped it: report it with the worker's log."), None)
+            self._failed(batch, tries + 1, RunError(f"An unexpected error ({kind}) stopped it: report it with the worker's log."))
 
-    def _failed(self, batch_id: str, error: DashboardError, pause: float | None) -> None:
+    def _failed(self, batch: Batch, failures: int, error: DashboardError) -> None:
         """Note a failure as soon as the database takes it: a full disk may be the database's own."""
         while True:
             try:
-                return self._ledger.failed(batch_id, error, pause)
+                closed = error.seconds if isinstance(error, HostPaused) else self._gate.failed(batch.host, error)
+                pause = closed or RetryPolicy.of(batch.host).pause(error, failures)
+                counted = not (closed or isinstance(error, StorageFull))
+                return self._ledger.failed(batch.batch_id, error, pause, counted=counted)
             except StorageFull as full:
-                log.warning("Batch %s: %s", batch_id, full.sentence)
+                log.warning("Batch %s: %s", batch.batch_id, full.sentence)
                 time.sleep(LOOK_SECONDS)
 
     def _obtain(self, batch: Batch) -> None:
         name, kind = batch_file(batch.batch_id), kind_of(batch.parameters)
         if not self._stored(name, kind):
-            host = host_for(self._settings, batch.host)
-            answer = obtain(batch, host, token=self._token(), progress=self._note(batch.batch_id), stop=self._cancelled(batch.batch_id))
+            self._gate.check(batch.host)
+            host, token = host_for(self._settings, batch.host), self._vault.token_for(batch)
+            answer = obtain(batch, host, token=token, progress=self._note(batch.batch_id), stop=self._cancelled(batch.batch_id))
+            self._gate.answered(batch.host)
             product = kind.of_answer(answer)
             # What the file does not hold is written first: once the file is there, the batch counts as done.
             catalog = json.dumps(catalog_to_api(answer.catalog), allow_nan=False)

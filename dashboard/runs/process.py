@@ -11,16 +11,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from dashboard.dispatcher.health import check_host
 from dashboard.errors import HostUnreachable, RequestError, RunError
-from dashboard.runs.held_token import send_line
+from dashboard.hosts import SIMULATED, Host
 from dashboard.runs.lock import locked, try_lock, write_owner
 from dashboard.runs.schema import make_data_folder, open_database
-from dashboard.settings import SIMULATED, Host, Settings
+from dashboard.settings import Settings
 
 START_SECONDS: Final = 90.0
 HEALTH_SECONDS: Final = 5.0
@@ -74,21 +73,6 @@ def ensure_worker(settings: Settings) -> None:
         os.close(lock)
 
 
-def hand_token(settings: Settings, token: str) -> None:
-    """Give our worker the token to use from its next query on; "" makes it anonymous.
-
-    Raises
-    ------
-    RunError
-        When the worker is not ours: only its parent can give it a token.
-    """
-    ensure_worker(settings)
-    child = _workers.get(settings.data_dir)
-    if child is None or child not in _children:
-        raise RunError("The worker was started by another program, so its token is that program's: end it, or set ODA_TOKEN there.")
-    send_line(_children[child], token)
-
-
 def ensure_observatory(settings: Settings) -> Host:
     """The simulated host with its present address; its process is started unless one answers.
 
@@ -128,12 +112,12 @@ def host_for(settings: Settings, name: str) -> Host:
         When the simulated one does not start.
     """
     if name not in settings.hosts:
-        raise RequestError(f"host_type {name!r} is not known: choose one of {', '.join(settings.hosts)}.", "host_type")
+        raise RequestError(f"host_type {name[:60]!r} is not offered: choose one of {', '.join(settings.hosts)}.", "host_type")
     return ensure_observatory(settings) if name == SIMULATED else settings.hosts[name]
 
 
 def _simulated(settings: Settings, url: str) -> Host:
-    return replace(settings.hosts[SIMULATED], dispatcher_url=url, timesystem_url=f"{url}/gw/timesystem/api/v1.0")
+    return settings.hosts[SIMULATED].at(url)
 
 
 def _running(settings: Settings, ready: Path) -> Host | None:
@@ -149,12 +133,14 @@ def _running(settings: Settings, ready: Path) -> Host | None:
 def _start(settings: Settings, arguments: Sequence[str], log: Path, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
     """A Python child in a session of its own, so that an interrupt on our terminal is ours alone."""
     theirs, ours = os.pipe()
-    environment = os.environ | {
+    environment = {name: value for name, value in os.environ.items() if name != "ODA_TOKEN"} | {
         "PYTHONSAFEPATH": "1",
         "INTEGRAL_DASHBOARD_DATA": str(settings.data_dir),
         "INTEGRAL_DASHBOARD_DATABASE": settings.database_url,
         "INTEGRAL_DASHBOARD_STORAGE": settings.storage_url,
         "INTEGRAL_DASHBOARD_SIMULATED_URL": settings.simulated_url,
+        "INTEGRAL_DASHBOARD_HOSTS": settings.hosts_file,
+        "INTEGRAL_DASHBOARD_KEY": settings.key,
     }
     try:
         with log.open("ab") as output:

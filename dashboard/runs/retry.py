@@ -15,7 +15,7 @@ from dashboard.errors import (
     TokenExpired,
     UnsafePayload,
 )
-from dashboard.settings import SIMULATED
+from dashboard.hosts import SIMULATED
 
 _REMEDIES: tuple[tuple[type[DashboardError], str], ...] = (
     (TokenExpired, "Give a new token, then ask the failed batches again."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from dashboard.settings import SIMULATED
+from dashboard.hosts import SIMULATED
 
 ARRIVED = frozenset({"done", "reused"})
 IN_FLIGHT = frozenset({"submitted", "running", "downloading"})

@@ -95,6 +95,28 @@ events = sa.Table(
     sa.Column("detail", sa.Text, nullable=False, default=""),
 )
 
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("owner", sa.String, primary_key=True),
+    sa.Column("host", sa.String, primary_key=True),
+    sa.Column("sealed", sa.Text, nullable=False),
+    sa.Column("expires", sa.Float, comment="NULL: never"),
+    sa.Column("given", sa.Float, nullable=False),
+)
+
+hosts = sa.Table(
+    "hosts",
+    metadata,
+    sa.Column("host", sa.String, primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False, default=0),
+    sa.Column("pauses", sa.Integer, nullable=False, default=0),
+    sa.Column("paused_until", sa.Float, nullable=False, default=0.0),
+    sa.Column("paused_by", sa.String, nullable=False, default=""),
+    sa.Column("reason", sa.Text, nullable=False, default=""),
+    sa.Column("answered", sa.Float, nullable=False, default=0.0),
+)
+
 meta = sa.Table("meta", metadata, sa.Column("key", sa.String, primary_key=True), sa.Column("value", sa.String, nullable=False))
 
 
@@ -151,7 +173,7 @@ def open_database(settings: Settings) -> Database:
 def _open(url: str, data_dir: Path) -> Database:
     make_data_folder(data_dir)
     try:
-        engine = sa.create_engine(url)
+        engine = sa.create_engine(url, hide_parameters=True)
     except (ArgumentError, ImportError) as error:  # their words may hold the password
         raise RunError("INTEGRAL_DASHBOARD_DATABASE is no SQLAlchemy URL, or its driver is not installed: correct it.") from error
     if engine.dialect.name == "sqlite":

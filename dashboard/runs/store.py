@@ -23,6 +23,7 @@ from dashboard.products.catalog import SourceCatalog
 from dashboard.runs.field import refuse_too_wide
 from dashboard.runs.run_state import ACTIVE_RUN, ENDED_BATCH, IN_FLIGHT, REVIEW, BatchState, RunState
 from dashboard.runs.schema import batches, events, open_database, run_batches, runs
+from dashboard.runs.vault import Vault, release
 from dashboard.settings import Settings
 
 _SMALL = tuple(column for column in runs.c if column.name != "plan_json")
@@ -50,17 +51,35 @@ class Event:
 
 
 class RunStore:
-    """Runs as their owners see them. Cheap to build; safe to use from several threads and processes."""
+    """Runs as their owners see them. Cheap to build; safe to use from several threads and processes.
 
-    def __init__(self, settings: Settings) -> None:
+    Parameters
+    ----------
+    settings
+        Where they are kept.
+    user
+        Whose runs; those of others do not exist for him. None for all, as the worker sees them.
+    """
+
+    def __init__(self, settings: Settings, user: str | None = None) -> None:
         self._settings = settings
+        self._user = user
 
     @property
     def _database(self) -> Any:
         return open_database(self._settings)
 
-    def start(self, plan: Plan, identity: Identity, name: str = "") -> str:
+    def start(self, plan: Plan, identity: Identity, name: str = "", token: str = "") -> str:
         """Note a run for the worker and return its id. Batches that are done are reused, those that failed are asked again.
+
+        Parameters
+        ----------
+        plan, identity
+            What is asked, and who asks.
+        name
+            Of the run; the target's when not given.
+        token
+            To ask with; kept, sealed, until the run has ended. "" for anonymous, or one that an active run of the user has brought.
 
         Raises
         ------
@@ -89,10 +108,14 @@ class RunStore:
                 )
             )
             add_batches(connection, run_id, plan, 0, "started")
+            if token:
+                Vault(self._settings).keep(connection, identity.user, plan.host, token)
         return run_id
 
-    def go_on(self, run_id: str, number: int, catalog: SourceCatalog) -> None:
-        """Ask what waited for the catalogue of the image of job `number`. A run that no longer waits for it is left alone.
+    def go_on(self, run_id: str, number: int, catalog: SourceCatalog, token: str = "") -> None:
+        """Ask, with this token if there is one, what waited for the catalogue of the image of job `number`.
+
+        A run that no longer waits for it is left alone.
 
         Raises
         ------
@@ -100,9 +123,7 @@ class RunStore:
             When there is no such run.
         """
         with self._database.writing() as connection:
-            row = connection.execute(sa.select(runs.c.plan_json, runs.c.state).where(runs.c.run_id == run_id)).one_or_none()
-            if row is None:
-                raise RunNotFound(f"There is no run {run_id!r} here: see the list of runs for those there are.")
+            row = self._row(connection, run_id, runs.c.plan_json, runs.c.state)
             before = Plan.from_dict(json.loads(row.plan_json))
             if row.state not in {*ACTIVE_RUN, REVIEW} or not any(coming.image == number for coming in before.coming):
                 return
@@ -111,6 +132,7 @@ class RunStore:
             connection.execute(runs.update().where(runs.c.run_id == run_id).values(plan_json=text, n_jobs=len(plan.jobs)))
             set_run(connection, run_id, "running", f"a catalogue of {len(catalog)} sources")
             add_batches(connection, run_id, plan, len(before.batches), "extended")
+            self._keep_token(connection, run_id, token)
 
     def state(self, run_id: str) -> RunState:
         """The run and its batches in one snapshot.
@@ -121,9 +143,7 @@ class RunStore:
             When there is no such run.
         """
         with self._database.reading() as connection:
-            row = connection.execute(sa.select(*_SMALL).where(runs.c.run_id == run_id)).one_or_none()
-            if row is None:
-                raise RunNotFound(f"There is no run {run_id!r} here: see the list of runs for those there are.")
+            row = self._row(connection, run_id, *_SMALL)
             elapsed = _elapsed(connection, run_id, row.n_jobs)
             members = connection.execute(_members(run_id).order_by(run_batches.c.position)).all()
         request, sums = json.loads(row.request_json), json.loads(row.sums_json)
@@ -142,6 +162,19 @@ class RunStore:
             reason=row.reason,
             created=row.created,
         )
+
+    def _row(self, connection: sa.Connection, run_id: str, *columns: sa.Column[Any]) -> sa.Row[Any]:
+        """Columns of a run that the user may see."""
+        query = sa.select(*columns).where(runs.c.run_id == run_id)
+        row = connection.execute(query if self._user is None else query.where(runs.c.owner == self._user)).one_or_none()
+        if row is None:
+            raise RunNotFound(f"There is no run {run_id!r} here: see the list of runs for those there are.")
+        return row
+
+    def _keep_token(self, connection: sa.Connection, run_id: str, token: str) -> None:
+        if token:
+            row = self._row(connection, run_id, runs.c.owner, runs.c.host)
+            Vault(self._settings).keep(connection, row.owner, row.host, token)
 
     def versions(self, run_ids: Iterable[str]) -> dict[str, int]:
         """Version by run, in one query; runs that do not exist are absent."""
@@ -165,9 +198,7 @@ class RunStore:
             When there is no such run.
         """
         with self._database.reading() as connection:
-            text = connection.scalar(sa.select(runs.c.plan_json).where(runs.c.run_id == run_id))
-        if text is None:
-            raise RunNotFound(f"There is no run {run_id!r} here: see the list of runs for those there are.")
+            text = self._row(connection, run_id, runs.c.plan_json).plan_json
         return Plan.from_dict(json.loads(text))
 
     def done_batches(self, batch_ids: Collection[str]) -> set[str]:
@@ -193,7 +224,7 @@ class RunStore:
         """
         now = time.time()
         with self._database.writing() as connection:
-            if _active(connection, run_id):
+            if self._row(connection, run_id, runs.c.state).state in ACTIVE_RUN:
                 others = sa.select(run_batches.c.batch_id).join(runs).where(runs.c.state.in_(ACTIVE_RUN), run_batches.c.run_id != run_id)
                 query = (
                     sa.select(batches.c.batch_id, batches.c.state)
@@ -212,8 +243,8 @@ class RunStore:
                 set_run(connection, run_id, "cancelled", told)
                 touch(connection, list(mine))
 
-    def retry_failed(self, run_id: str) -> int:
-        """Ask the failed batches again; the number of them. A run without any is left as it is.
+    def retry_failed(self, run_id: str, token: str = "") -> int:
+        """Ask the failed batches again, with this token if there is one; the number of them. A run without any is left as it is.
 
         Raises
         ------
@@ -222,7 +253,7 @@ class RunStore:
         """
         now = time.time()
         with self._database.writing() as connection:
-            _active(connection, run_id)
+            self._row(connection, run_id, runs.c.state)
             mine = run_batches.c.run_id == run_id
             query = sa.select(batches.c.batch_id).join(run_batches).where(mine)
             failed = list(
@@ -234,6 +265,7 @@ class RunStore:
                 note_batches(connection, "retried", batch_ids=failed)
                 set_run(connection, run_id, "running", f"{len(failed)} batches are asked again")
                 reopen(connection, failed)
+                self._keep_token(connection, run_id, token)
         return len(failed)
 
 
@@ -290,13 +322,7 @@ def set_run(connection: sa.Connection, run_id: str, state: str, detail: str = ""
     values = {"state": state, "reason": reason, "version": runs.c.version + 1, "updated": time.time()}
     connection.execute(runs.update().where(runs.c.run_id == run_id).values(values))
     note(connection, state, detail or reason, run_id=run_id)
-
-
-def _active(connection: sa.Connection, run_id: str) -> bool:
-    state = connection.scalar(sa.select(runs.c.state).where(runs.c.run_id == run_id))
-    if state is None:
-        raise RunNotFound(f"There is no run {run_id!r} here: see the list of runs for those there are.")
-    return state in ACTIVE_RUN
+    release(connection)
 
 
 def _batch_row(batch: Batch, now: float) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from dashboard.errors import DashboardError, WorkerRefused
 from dashboard.plan.making import catalogue_of_image
 from dashboard.plan.plan import Plan
 from dashboard.runs.fold import RunFold
-from dashboard.runs.held_token import HeldToken, receive_lines, token_of_environment
-from dashboard.runs.ledger import Ledger
+from dashboard.runs.gate import Gate
+from dashboard.runs.ledger import AHEAD, Ledger
 from dashboard.runs.lock import try_lock, write_owner
 from dashboard.runs.obtaining import Obtainer
 from dashboard.runs.process import worker_lock
@@ -32,6 +32,7 @@ from dashboard.runs.results import load_sources
 from dashboard.runs.run_state import REVIEW
 from dashboard.runs.schema import open_database
 from dashboard.runs.store import RunStore
+from dashboard.runs.vault import Vault
 from dashboard.runs.workflow import BatchQueue
 from dashboard.settings import Settings
 
@@ -45,8 +46,8 @@ log = logging.getLogger(__name__)
 class Worker:
     """What the worker does besides obtaining batches: one thread, one turn after the other."""
 
-    def __init__(self, settings: Settings, queue: BatchQueue, ledger: Ledger) -> None:
-        self._settings, self._queue, self._ledger = settings, queue, ledger
+    def __init__(self, settings: Settings, queue: BatchQueue, ledger: Ledger, gate: Gate) -> None:
+        self._settings, self._queue, self._ledger, self._gate = settings, queue, ledger, gate
         self._store = RunStore(settings)
         self._products = ProductStore(settings.storage_url)
         self._sign_of_life = worker_lock(settings)
@@ -55,14 +56,15 @@ class Worker:
 
     def recover(self) -> None:
         """Put into the queue what an earlier worker had noted as queued; what DBOS knows already stays as it is."""
+        Vault(self._settings).sweep()
         for order in self._ledger.in_queue():
             self._queue.put(order)
 
     def turn(self) -> None:
         """Fill the queue, advance the sums, settle the states of all active runs, show a sign of life."""
         active = self._ledger.active_runs()
-        for run_id in active:
-            for order in self._ledger.take_due(run_id):
+        for run_id, host in active.items():
+            for order in self._ledger.take_due(run_id, self._gate.room(host, AHEAD)):
                 self._queue.put(order)
         for run_id in [*active, *(run_id for run_id in self._folds if run_id not in active)]:
             if self._not_before.get(run_id, 0.0) <= time.monotonic():
@@ -80,7 +82,7 @@ class Worker:
                 del self._folds[run_id]
                 if fold.plan.coming:
                     return self._catalogue_is_there(run_id, fold.plan)
-            self._ledger.settle(run_id, complete=complete and not unpublished)
+            self._ledger.settle(run_id, complete=complete and not unpublished, closed=self._gate.sentence(fold.plan.host))
         except DashboardError as error:
             log.warning("Run %s: %s", run_id, error.sentence)
             self._ledger.set_run(run_id, "waiting" if error.retryable else "done with failures", error.sentence)
@@ -111,7 +113,7 @@ class Worker:
         self._not_before[run_id] = time.monotonic() + PAUSE_SECONDS
 
 
-def run_worker(settings: Settings, lock: int | None, token: HeldToken) -> NoReturn:
+def run_worker(settings: Settings, lock: int | None) -> NoReturn:
     """Work until the process ends.
 
     Parameters
@@ -120,8 +122,6 @@ def run_worker(settings: Settings, lock: int | None, token: HeldToken) -> NoRetu
         Where hosts, database and products are.
     lock
         Descriptor of the worker's lock when the caller's parent took it, None to take it here.
-    token
-        Sent with queries.
 
     Raises
     ------
@@ -139,8 +139,9 @@ def run_worker(settings: Settings, lock: int | None, token: HeldToken) -> NoRetu
     write_owner(held, os.getpid())
     threading.Thread(target=_load_client, daemon=True).start()
     ledger = Ledger(database, f"{os.uname().nodename}:{os.getpid()}")
-    queue = BatchQueue(settings.database_url, Obtainer(settings, ledger, token))
-    worker = Worker(settings, queue, ledger)
+    gate = Gate(database, settings.hosts)
+    queue = BatchQueue(settings.database_url, Obtainer(settings, ledger, gate))
+    worker = Worker(settings, queue, ledger, gate)
     try:
         queue.launch(max(host.jobs_in_flight for host in settings.hosts.values()))
         worker.recover()
@@ -175,10 +176,11 @@ def _load_client() -> None:
     warm()
 
 
-def _end_with_parent(pipe: int, token: HeldToken) -> None:
-    """Take tokens from the parent, and end this process when the other side is closed, be it by the parent's death."""
+def _end_with_parent(pipe: int) -> None:
+    """End this process when the other side of the pipe is closed, be it by the parent's death."""
     os.set_inheritable(pipe, False)
-    receive_lines(pipe, token.replace)
+    while os.read(pipe, 4096):
+        pass
     _leave(0)
 
 
@@ -196,10 +198,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    token = token_of_environment()
     if options.parent_pipe is not None:
-        threading.Thread(target=_end_with_parent, args=(options.parent_pipe, token), daemon=True).start()
-    run_worker(Settings.from_environment(), options.lock, token)
+        threading.Thread(target=_end_with_parent, args=(options.parent_pipe,), daemon=True).start()
+    run_worker(Settings.from_environment(), options.lock)
 
 
 if __name__ == "__main__":

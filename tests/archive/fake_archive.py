@@ -12,7 +12,7 @@ import numpy as np
 from astropy.coordinates import angular_separation
 from astropy.time import Time
 
-from dashboard.settings import Host
+from dashboard.hosts import Host
 
 PERIOD = 3.0
 FIRST_DAY = 1020.0

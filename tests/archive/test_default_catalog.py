@@ -15,9 +15,9 @@ from astropy.coordinates import SkyCoord
 from dashboard.archive.catalog_file import catalog_from_file
 from dashboard.archive.default_catalog import default_catalog
 from dashboard.errors import ArchiveUnavailable, RequestError
+from dashboard.hosts import Host
 from dashboard.products.catalog import CatalogSource, SourceCatalog
 from dashboard.products.catalog_api import LARGEST_TEXT, catalog_to_api
-from dashboard.settings import Host
 from tests.archive.test_reference_catalog import LIST_OF_THE_OBSERVATORY
 
 SIMULATED, PRODUCTION = Host("simulated"), Host("production", "https://dispatcher", "https://timesystem")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from dashboard.hosts import Host
 from dashboard.plan.batch import Batch
-from dashboard.settings import Host
 
 
 @dataclass(frozen=True)

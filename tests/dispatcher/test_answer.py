@@ -13,7 +13,7 @@ from astropy.io import fits
 
 from dashboard.dispatcher.answer import Answer, decode_answer, decode_products
 from dashboard.errors import EmptyProduct, MalformedAnswer, UnsafePayload
-from dashboard.settings import Host
+from dashboard.hosts import Host
 from tests.dispatcher.replay import document, host, image_batch
 
 PRODUCTS = [

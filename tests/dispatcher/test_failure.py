@@ -11,6 +11,7 @@ from dashboard.dispatcher.failure import plain, refusal, verdict
 from dashboard.dispatcher.obtain import obtain
 from dashboard.errors import (
     DispatcherError,
+    HostBusy,
     HostFailing,
     HostTimeout,
     HostUnreachable,
@@ -137,13 +138,13 @@ def test_a_lock_error_is_the_hosts_and_a_lost_record_the_jobs() -> None:
         assert_true_in_the_end(error)
         return error
 
-    assert isinstance(failed(message="x", debug_message="Failed to acquire lock for directory /scratch"), HostFailing)
+    assert isinstance(failed(message="x", debug_message="Failed to acquire lock for directory /scratch"), HostBusy)
     assert isinstance(failed(error_message="unable to find any record for job 1"), JobExpired)
     assert isinstance(failed(), JobFailed)
     lost = refusal(400, "unable to find any record for job 1", "staging")
     assert isinstance(lost, JobExpired)
     assert_true_in_the_end(lost)
-    assert isinstance(refusal(500, "Failed to acquire lock for directory", "staging"), HostFailing)
+    assert isinstance(refusal(500, "Failed to acquire lock for directory", "staging"), HostBusy)
 
 
 @pytest.mark.parametrize(

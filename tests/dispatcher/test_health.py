@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 from dashboard.dispatcher.health import check_host
-from dashboard.settings import Host
+from dashboard.hosts import Host
 from tests.dispatcher.replay import FakeTime, Reply, host, recorded, serving
 
 

@@ -242,7 +242,7 @@ def test_the_package_loads_no_oda_api_and_the_client_searches_no_token(tmp_path:
 import sys, socket
 import dashboard.dispatcher.obtain, dashboard.dispatcher.health
 assert "oda_api" not in sys.modules
-from dashboard.settings import Host
+from dashboard.hosts import Host
 def refuse(*args, **kwargs): raise AssertionError("network")
 socket.create_connection = socket.getaddrinfo = refuse
 from dashboard.dispatcher.client import DispatcherClient

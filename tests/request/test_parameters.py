@@ -28,7 +28,7 @@ DESCRIBED: list[tuple[str, Any, Any, str]] = [
     ("data_version", "CONS", ["CONS", "NRT"], ""),
     ("integral_data_rights", "public", ["public", "all-private"], ""),
     ("s_max", 50, (1, None), "ScW"),
-    ("host_type", "simulated", ["simulated", "production", "staging", "esa"], ""),
+    ("host_type", "simulated", None, ""),
     ("upload_to_gallery", False, None, ""),
     ("E1_keV", None, OPEN, "keV"),
     ("E2_keV", None, OPEN, "keV"),

@@ -12,6 +12,7 @@ from dashboard.analysis.sky_width import SignificanceHistogram, significance_his
 from dashboard.combine.mosaic_sum import MosaicSum, rebuild
 from dashboard.dispatcher.answer import decode_answer
 from dashboard.errors import ProductError, RunNotFound
+from dashboard.hosts import Host
 from dashboard.identity import Identity
 from dashboard.plan.batch import Batch
 from dashboard.plan.plan import Plan
@@ -27,7 +28,6 @@ from dashboard.runs.run_state import RunState
 from dashboard.runs.schema import open_database
 from dashboard.runs.source_document import read_sources, write_sources
 from dashboard.runs.store import RunStore
-from dashboard.settings import Host
 from tests.runs.sky_dispatcher import CRAB, FLUX, image_products, plan_of, settings_in, text
 
 MONITOR = {"job_id": "j", "session_id": "s"}

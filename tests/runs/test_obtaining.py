@@ -13,6 +13,7 @@ from dashboard.errors import HostUnreachable, JobFailed, RequestRefused, Storage
 from dashboard.identity import Identity
 from dashboard.products.mosaic_fits import read_mosaic
 from dashboard.runs import obtaining
+from dashboard.runs.gate import Gate
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.obtaining import Obtainer
 from dashboard.runs.products import ProductStore, batch_file
@@ -36,7 +37,8 @@ class Bench:
     def __post_init__(self) -> None:
         self.store = RunStore(self.settings)
         self.ledger = Ledger(open_database(self.settings), "test")
-        self.obtain = Obtainer(self.settings, self.ledger)
+        self.gate = Gate(open_database(self.settings), self.settings.hosts)
+        self.obtain = Obtainer(self.settings, self.ledger, self.gate)
         self.plan = plan_of(1)
         self.scw = self.plan.batches[0].scw[0]
         self.run_id = self.store.start(self.plan, Identity())
@@ -134,7 +136,7 @@ def test_an_attempt_that_was_overtaken_does_nothing(bench: Bench) -> None:
 
 def test_a_full_disk_waits_and_costs_no_try(bench: Bench, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 64) as disk:
-        bench.obtain = Obtainer(replace(bench.settings, storage_url=str(disk)), bench.ledger)
+        bench.obtain = Obtainer(replace(bench.settings, storage_url=str(disk)), bench.ledger, bench.gate)
         for _ in range(6):
             state = bench.work()
             assert (state.state, "No space is left" in state.reason) == ("queued", True)
@@ -194,7 +196,7 @@ def test_cancelling_ends_the_wait(bench: Bench) -> None:
 def test_an_unknown_address_is_a_retry(bench: Bench) -> None:
     lost = replace(bench.settings, simulated_url="http://127.0.0.1:9")
     order = bench.ledger.take_due(bench.run_id)[0]
-    Obtainer(lost, bench.ledger)(order.batch_id, order.workflow_id)
+    Obtainer(lost, bench.ledger, bench.gate)(order.batch_id, order.workflow_id)
     assert (bench.batch.state, "cannot be reached" in bench.batch.reason) == ("queued", True)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dashboard.archive.pointings import Pointings
 from dashboard.combine.mosaic_sum import MosaicSum
 from dashboard.dispatcher.answer import Answer, decode_answer
+from dashboard.hosts import SIMULATED, Host
 from dashboard.observatory.isgri import unit_vectors
 from dashboard.observatory.pointings import history
 from dashboard.observatory.products import INSTRUMENTS
@@ -21,7 +22,6 @@ from dashboard.products.catalog import CatalogSource, SourceCatalog
 from dashboard.products.catalog_api import selected_catalog
 from dashboard.products.mosaic import Mosaic
 from dashboard.runs.field import run_grid
-from dashboard.settings import SIMULATED, Host
 
 SIMULATED_HOST = Host(SIMULATED)
 A_POINT_A_WINDOW = 10_000.0
