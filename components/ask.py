@@ -13,7 +13,6 @@ from components.chips import Chips
 from components.fields import Field, when_empty
 from components.plan_card import plan_card
 from components.product_fields import ProductFields
-from components.token_field import TokenField
 from components.words import Words
 from dashboard.errors import DashboardError, RequestError
 from dashboard.session import EXAMPLES, Session
@@ -31,7 +30,7 @@ FREQUENT = {
     "detection_threshold": (14, RIGHT),
 }
 """Row and column of the fields one always sees; examples, the folds and what they hide have theirs in the style sheet."""
-ELSEWHERE = {"name", "instrument", "product", "jemx_unit", *FREQUENT, *product_fields.NAMES, *catalogue_choice.NAMES}
+ELSEWHERE = {"name", "host_type", "instrument", "product", "jemx_unit", *FREQUENT, *product_fields.NAMES, *catalogue_choice.NAMES}
 
 FOLLOWED = ("instrument", "product", "jemx_unit", "use_default_catalog", "make_image", "systematic_fraction")
 
@@ -56,14 +55,16 @@ class AskView(pn.viewable.Viewer):
         self._plan = Words(plan_card(session), "plan")
         self._check = pn.widgets.Button(label="Plan", css_classes=["act", "half"], sizing_mode="stretch_width", margin=0)
         self._run = pn.widgets.Button(label="Run", css_classes=["act", "primary", "half"], sizing_mode="stretch_width", margin=0)
+        self._advice = pn.widgets.Button(css_classes=["act", "advice"], sizing_mode="stretch_width", margin=0, visible=False)
+        self._advice.on_click(self._take_advice)
         self._check.on_click(self._show_plan)
         self._run.on_click(self._start)
-        self._more = pn.widgets.Toggle(label="▸ Advanced: token, position, rights, host", css_classes=["fold", "more"], margin=0)
+        self._more = pn.widgets.Toggle(label="▸ Advanced: position, rights, sampling", css_classes=["fold", "more"], margin=0)
         self._advanced: pn.Column | None = None
         self._more.param.watch(self._unfold, "value")
         session.param.watch(self._show, ["plan", "problem", "busy", "faults"])
         self._form[:] = [source, examples, instruments, products, *pairs, self._more]
-        parts = (self._form, self._plan, self._check, self._run)
+        parts = (self._form, self._plan, self._advice, self._check, self._run)
         self._column = pn.Column(*parts, css_classes=["ask"], sizing_mode="stretch_both", margin=0)
         session.request.param.watch(self._follow, [*FOLLOWED])
         self._follow()
@@ -104,7 +105,7 @@ class AskView(pn.viewable.Viewer):
         """The rare parameters; their widgets are made when they are first looked at."""
         if self._advanced is None:
             rare = [name for name in self._session.request.param if name not in ELSEWHERE]
-            self._advanced = pn.Column(TokenField(self._session), css_classes=["advanced"], margin=0)
+            self._advanced = pn.Column(css_classes=["advanced"], margin=0)
             self._advanced.extend(Field(self._session, name, self._advanced).widget for name in rare)
             self._form.insert(self._form.index(self._more) + 1, self._advanced)
         self._advanced.visible = event.new
@@ -126,6 +127,11 @@ class AskView(pn.viewable.Viewer):
     async def _show_plan(self, *_: Any) -> None:
         await self._planned()
 
+    async def _take_advice(self, *_: Any) -> None:
+        if self._session.s_max_advised is not None:
+            self._set(s_max=self._session.s_max_advised)
+            await self._planned()
+
     async def _start(self, *_: Any) -> None:
         session = self._session
         self._run.disabled = True
@@ -142,6 +148,8 @@ class AskView(pn.viewable.Viewer):
 
     def _show(self, *_: Any) -> None:
         self._plan.value = plan_card(self._session)
+        advised = self._session.s_max_advised
+        self._advice.param.update(visible=advised is not None, label=f"Set s_max to {advised}" if advised is not None else "")
         self._run.disabled = bool(self._session.faults)
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from html import escape
 
+from dashboard.account import Standing
 from dashboard.plan.plan import Plan, exposure_text
 from dashboard.session import Session
 
 INVITATION = "Plan shows the science windows and batches before anything is sent."
 
 
-def plan_lines(plan: Plan, computed: int, missing: tuple[str, ...]) -> str:
-    """HTML of a plan of which `computed` batches are there already, and for which the user lacks the roles `missing`."""
+def plan_lines(plan: Plan, computed: int, standing: Standing) -> str:
+    """HTML of a plan of which `computed` batches are there already, for a user who stands so before its host."""
+    missing, advised = standing.missing(plan), standing.advised_s_max(plan)
     batches, left = len(plan.batches), len(plan.batches) - computed
     ready = f" · {computed} already computed" if computed else ""
     if missing:
-        roles = (
-            f"▲ needs the role{'s' * (len(missing) > 1)} {', '.join(missing)}: give a token that has {'them' if len(missing) > 1 else 'it'}"
-        )
+        roles = f"▲ {standing.lack(plan)}"
+    elif advised:
+        roles = f"✓ your roles allow {advised} ScW a batch: fewer batches"
     else:
         roles = "✓ your token has the roles it needs" if plan.roles_needed else "✓ anonymous is enough (public, ≤ 50 ScW a batch)"
     target = plan.target
@@ -42,7 +44,7 @@ def plan_card(session: Session) -> str:
         return f'<p class="quiet" role="status">{escape(session.busy)} …</p>'
     if session.plan is None:
         return f'<p class="quiet">{INVITATION}</p>'
-    return plan_lines(session.plan, session.computed, session.roles_missing)
+    return plan_lines(session.plan, session.computed, session.account.at(session.plan.host))
 
 
 def _elsewhere(session: Session) -> str:

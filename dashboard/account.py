@@ -10,7 +10,7 @@ from dashboard.dispatcher.token import TokenFacts, inspect
 from dashboard.errors import NotAuthorized, TokenExpired
 from dashboard.hosts import Host
 from dashboard.plan.plan import Plan
-from dashboard.plan.roles import Right, largest_batch, rights
+from dashboard.plan.roles import ANYONE, WITH_LARGE, Right, largest_batch, rights
 from dashboard.settings import Settings
 
 GIVEN = "given here"
@@ -72,6 +72,12 @@ class Standing:
         missing = self.missing(plan)
         if missing and host.check_roles:
             raise NotAuthorized(f"{host.name} would refuse this: {self.lack(plan)}.")
+
+    def advised_s_max(self, plan: Plan) -> int | None:
+        """The s_max that the roles allow, where the plan asks for more, or could do with fewer batches; None when it is well chosen."""
+        allowed, asked = self.largest_batch or max(WITH_LARGE, plan.largest), int(plan.request["s_max"])
+        spares = allowed > max(asked, ANYONE) and len(plan.batches) > len(plan.jobs)
+        return allowed if plan.largest > allowed or spares else None
 
     def lack(self, plan: Plan) -> str:
         """Which roles the plan needs that the user lacks, and what to do about it."""

@@ -10,7 +10,8 @@ from dashboard.identity import Identity
 from dashboard.session import Session
 from dashboard.settings import Settings
 
-session = Session(Settings.from_environment(), Identity(origin="page"))
+settings = Settings.from_environment()
+session = Session(settings, Identity.of_visitor(pn.state.user, single_user=settings.single_user))
 pn.extension(
     "tabulator",
     design=Sheet,

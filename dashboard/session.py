@@ -15,6 +15,7 @@ from dashboard.account import Standing, account_of
 from dashboard.archive.resolver import resolve
 from dashboard.catalog_draft import CatalogDraft
 from dashboard.errors import DashboardError, RequestError
+from dashboard.host_board import host_board
 from dashboard.identity import Identity
 from dashboard.plan.job import Coming, Job
 from dashboard.plan.making import catalogue_of_image
@@ -65,6 +66,8 @@ class Session(param.Parameterized):
     product_version = param.Integer(default=0, doc="Raised when any product has changed, or another mosaic is shown.")
     shown = param.Integer(default=0, doc="Number of the job whose mosaic is shown.")
     draft: Any = param.ClassSelector(class_=CatalogDraft, default=None, allow_None=True, doc="The image's catalogue while it is reviewed.")
+    hosts: Any = param.Dict(default={}, doc="Name of each host to its newest look.")
+    comparing = param.Boolean(default=False, doc="All hosts are looked at, not the chosen one alone.")
     selected = param.String(default="", doc="Name of the selected source.")
 
     def __init__(self, settings: Settings, identity: Identity, **params: Any) -> None:
@@ -97,6 +100,11 @@ class Session(param.Parameterized):
     def roles_missing(self) -> tuple[str, ...]:
         """Roles the plan needs and the user lacks at its host."""
         return self.account.at(self.plan.host).missing(self.plan) if self.plan else ()
+
+    @property
+    def s_max_advised(self) -> int | None:
+        """A better s_max for the plan: the most that the user's roles allow; None when it is well chosen."""
+        return self.account.at(self.plan.host).advised_s_max(self.plan) if self.plan else None
 
     def take_token(self, text: str) -> None:
         """Blocking: use a token for the chosen host, also for what runs there; "" for none.
@@ -223,12 +231,19 @@ class Session(param.Parameterized):
         self.refresh()
 
     def refresh(self) -> None:
-        """Take what the watcher has seen of the run since."""
+        """Take what the watcher has seen of the run since, and what is known of the hosts."""
+        self._look_at_hosts()
         if self._watch is None or self.run is None:
             return
         if not self.run.finished:
             ensure_worker(self.settings)
         self._take(self._watch.look)
+
+    def _look_at_hosts(self) -> None:
+        names = self.settings.hosts if self.comparing else {self.request.host_type, *([self.run.host] if self.run else [])}
+        looks = host_board(self.settings).looks(names)
+        if looks != self.hosts:
+            self.hosts = looks
 
     def _take(self, look: Look | None) -> None:
         if look is None:

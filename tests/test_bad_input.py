@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.__main__ import BROKEN, FAILED_BATCHES, INTERRUPTED, WRONG_REQUEST, main
+from dashboard.__main__ import main
+from dashboard.commands.exit_codes import BROKEN, FAILED_BATCHES, INTERRUPTED, WRONG_REQUEST
 from dashboard.runs.store import RunStore
 from dashboard.settings import Settings
 from tests.conftest import ROOT, Observatory
@@ -30,11 +31,11 @@ def ask(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     monkeypatch.setenv("INTEGRAL_DASHBOARD_DATA", str(settings.data_dir))
     monkeypatch.setenv("INTEGRAL_DASHBOARD_SIMULATED_URL", settings.simulated_url)
 
-    def run(command: str = "plan", **values: Any) -> tuple[int, str]:
+    def run(command: str = "plan", *options: str, **values: Any) -> tuple[int, str]:
         path = tmp_path / "request.json"
         path.write_text(json.dumps({**CRAB, **values}))
         extra = ["--out", str(tmp_path / "out")] if command == "run" else []
-        code = main([command, str(path), *extra])
+        code = main([command, str(path), *extra, *options])
         return code, capsys.readouterr().err
 
     return run
@@ -109,11 +110,11 @@ def test_a_batch_that_never_comes_leaves_the_others(ask: Ask, observatory: Obser
     assert state.sum_version > 0, "what arrived is shown"
 
 
-def test_wrong_token_is_refused_with_the_servers_sentence(ask: Ask, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    monkeypatch.setenv("ODA_TOKEN", "secret-that-is-no-token")
-    code, told = ask("run")
-    assert code in {FAILED_BATCHES, BROKEN, WRONG_REQUEST}
-    assert "token" in told
+def test_a_file_that_holds_no_token_is_refused_at_once(ask: Ask, settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret-that-is-no-token")
+    code, told = ask("run", "--token-file", str(tmp_path / "token"))
+    assert code == BROKEN
+    assert "The token cannot be read" in told
     assert "secret-that-is-no-token" not in told
     written = b"".join(path.read_bytes() for path in settings.data_dir.rglob("*") if path.is_file())
     assert b"secret-that-is-no-token" not in written

@@ -6,12 +6,14 @@ import argparse
 import json
 import logging
 import os
+import sys
 import threading
 from pathlib import Path
 
 import uvicorn
 
 from dashboard.observatory.knobs import KNOB_TYPES, Knobs
+from dashboard.observatory.query import sign
 from dashboard.observatory.server import application, listen
 
 logger = logging.getLogger("dashboard.observatory")
@@ -39,9 +41,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--parent-pipe", type=int, metavar="FD", help="exit when this pipe closes")
     for name, kind in KNOB_TYPES.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind)
+    parser.add_argument("--sign", metavar="ROLES", help="print a token with these roles, valid for a day at any observatory, and end")
     parser.add_argument("--fail-first", type=json.loads, help="number of jobs, or JSON with jobs, submissions, kind")
     options = parser.parse_args(arguments)
 
+    if options.sign is not None:
+        sys.stdout.write(sign(options.sign) + "\n")
+        return
     knobs = Knobs()
     try:
         knobs.turn({name: value for name in (*KNOB_TYPES, "fail_first") if (value := getattr(options, name)) is not None})

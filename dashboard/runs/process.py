@@ -116,15 +116,30 @@ def host_for(settings: Settings, name: str) -> Host:
     return ensure_observatory(settings) if name == SIMULATED else settings.hosts[name]
 
 
+def present_host(settings: Settings, name: str) -> Host:
+    """A host with its address as far as it is known now; nothing is started."""
+    if name != SIMULATED:
+        return settings.hosts[name]
+    url = settings.simulated_url or _noted_url(settings.data_dir / "observatory.json")
+    return _simulated(settings, url) if url else settings.hosts[name]
+
+
+def _noted_url(ready: Path) -> str:
+    """The address in the file that a running observatory wrote, "" when there is none."""
+    try:
+        return str(json.loads(ready.read_text())["url"]).rstrip("/")
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def _simulated(settings: Settings, url: str) -> Host:
     return settings.hosts[SIMULATED].at(url)
 
 
 def _running(settings: Settings, ready: Path) -> Host | None:
     """The observatory that the file names, if it answers."""
-    try:
-        url = str(json.loads(ready.read_text())["url"]).rstrip("/")
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    url = _noted_url(ready)
+    if not url:
         return None
     host = _simulated(settings, url)
     return host if check_host(host, seconds=HEALTH_SECONDS).reachable else None

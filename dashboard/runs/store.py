@@ -182,10 +182,12 @@ class RunStore:
             query = sa.select(runs.c.run_id, runs.c.version).where(runs.c.run_id.in_(list(run_ids)))
             return dict(connection.execute(query).all())
 
-    def list_runs(self, owner: str) -> tuple[RunState, ...]:
-        """All runs of an owner, the newest first."""
+    def list_runs(self, owner: str | None = None) -> tuple[RunState, ...]:
+        """The runs of an owner, or all, as far as the user may see them; the newest first."""
+        query = sa.select(runs.c.run_id).order_by(runs.c.created.desc())
+        for allowed in (owner, self._user):
+            query = query if allowed is None else query.where(runs.c.owner == allowed)
         with self._database.reading() as connection:
-            query = sa.select(runs.c.run_id).where(runs.c.owner == owner).order_by(runs.c.created.desc())
             found = connection.scalars(query).all()
         return tuple(self.state(run_id) for run_id in found)
 
@@ -212,6 +214,8 @@ class RunStore:
         query = sa.select(events.c.at, events.c.what, events.c.detail).order_by(events.c.id)
         query = query.where(events.c.batch_id == batch_id) if batch_id else query.where(events.c.run_id == run_id)
         with self._database.reading() as connection:
+            if run_id:
+                self._row(connection, run_id, runs.c.run_id)
             return tuple(Event(*row) for row in connection.execute(query))
 
     def cancel(self, run_id: str) -> None:

@@ -1,0 +1,3 @@
+"""How commands end."""
+
+OK, FAILED_BATCHES, WRONG_REQUEST, INTERRUPTED, BROKEN = range(5)

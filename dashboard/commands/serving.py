@@ -1,0 +1,50 @@
+"""serve, worker, observatory: the processes of a deployment."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import runpy
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from dashboard.commands.exit_codes import OK
+from dashboard.errors import SettingsError
+from dashboard.settings import Settings
+
+
+def add_to(commands: Any) -> None:
+    """Add these commands to a parser's sub-commands."""
+    serve = commands.add_parser("serve", help="open the dashboard on this machine")
+    serve.add_argument("--port", type=int, default=5006)
+    serve.add_argument("--address", default="127.0.0.1")
+    serve.add_argument("rest", nargs=argparse.REMAINDER, help="further options of panel serve")
+    serve.set_defaults(act=_serve)
+    worker = commands.add_parser("worker", help="work on runs in the foreground, until interrupted")
+    worker.set_defaults(act=_worker)
+    commands.add_parser("observatory", help="serve the simulated observatory; its options follow", add_help=False)
+
+
+def observatory(words: list[str]) -> int:
+    """The observatory has a command line of its own."""
+    sys.argv = ["dashboard.observatory", *words]
+    runpy.run_module("dashboard.observatory", run_name="__main__")
+    return OK
+
+
+def _serve(options: argparse.Namespace) -> NoReturn:
+    """Become `panel serve`: a parent that waited for it could be killed and leave it behind."""
+    settings = Settings.from_environment()  # what is set wrongly is said now, not to the first visitor
+    if not settings.single_user and not any("auth" in word for word in options.rest):
+        raise SettingsError("INTEGRAL_DASHBOARD_USERS is login, but no login is switched on: add --basic-auth or --oauth-provider.")
+    app = Path(__file__).parents[1] / "app.py"
+    command = [sys.executable, "-m", "panel", "serve", str(app), "--port", str(options.port), "--address", options.address]
+    command += ["--index", "app", "--plugins", "dashboard.routes.plugin", *options.rest]
+    os.execv(sys.executable, command)
+
+
+def _worker(_: argparse.Namespace) -> int:
+    from dashboard.runs.worker import main as work
+
+    return work([])
