@@ -55,8 +55,7 @@ class AskView(pn.viewable.Viewer):
         self._plan = Words(plan_card(session), "plan")
         self._check = pn.widgets.Button(label="Plan", css_classes=["act", "half"], sizing_mode="stretch_width", margin=0)
         self._run = pn.widgets.Button(label="Run", css_classes=["act", "primary", "half"], sizing_mode="stretch_width", margin=0)
-        self._advice = pn.widgets.Button(css_classes=["act", "advice"], sizing_mode="stretch_width", margin=0, visible=False)
-        self._advice.on_click(self._take_advice)
+        self._advice: pn.widgets.Button | None = None
         self._check.on_click(self._show_plan)
         self._run.on_click(self._start)
         self._more = pn.widgets.Toggle(label="▸ Advanced: position, rights, sampling", css_classes=["fold", "more"], margin=0)
@@ -64,7 +63,7 @@ class AskView(pn.viewable.Viewer):
         self._more.param.watch(self._unfold, "value")
         session.param.watch(self._show, ["plan", "problem", "busy", "faults"])
         self._form[:] = [source, examples, instruments, products, *pairs, self._more]
-        parts = (self._form, self._plan, self._advice, self._check, self._run)
+        parts = (self._form, self._plan, self._check, self._run)
         self._column = pn.Column(*parts, css_classes=["ask"], sizing_mode="stretch_both", margin=0)
         session.request.param.watch(self._follow, [*FOLLOWED])
         self._follow()
@@ -149,7 +148,12 @@ class AskView(pn.viewable.Viewer):
     def _show(self, *_: Any) -> None:
         self._plan.value = plan_card(self._session)
         advised = self._session.s_max_advised
-        self._advice.param.update(visible=advised is not None, label=f"Set s_max to {advised}" if advised is not None else "")
+        if self._advice is None and advised is not None:
+            self._advice = pn.widgets.Button(css_classes=["act", "advice"], sizing_mode="stretch_width", margin=0)
+            self._advice.on_click(self._take_advice)
+            self._column.insert(self._column.index(self._check), self._advice)
+        if self._advice is not None:
+            self._advice.param.update(visible=advised is not None, label=f"Set s_max to {advised}" if advised else "")
         self._run.disabled = bool(self._session.faults)
 
 

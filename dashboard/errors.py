@@ -18,16 +18,18 @@
     │   ├── JobExpired            the server has no record of the job         (retry)
     │   ├── JobFailed             the backend could not compute it            (retry)
     │   ├── RequestRefused        400: a parameter is wrong
-    │   ├── NotAuthorized         403: a role is missing, the token is wrong
-    │   │   └── TokenExpired      403: the token was right once
+    │   ├── NotAuthorized         403: a role is missing
+    │   │   └── TokenRefused      403: the token is not accepted
+    │   │       └── TokenExpired  403: the token was right once
     │   └── UnsafePayload         the answer holds code; it is not decoded
     ├── ProductError
     │   ├── NotCombinable         e.g. a significance-only map
     │   └── EmptyProduct          the dispatcher's way to say "no result"
-    └── RunError
-        ├── RunNotFound
-        ├── StorageFull
-        └── WorkerRefused         a second worker on SQLite, NFS
+    ├── RunError
+    │   ├── RunNotFound
+    │   ├── StorageFull
+    │   └── WorkerRefused         a second worker on SQLite, NFS
+    └── NoticeFailed              nobody could be told how a run goes
 
 A message is one or two sentences: what happened, to which thing, what to do. It never holds a token.
 """
@@ -160,7 +162,11 @@ class NotAuthorized(DispatcherError):
     """HTTP 403: role missing or token refused."""
 
 
-class TokenExpired(NotAuthorized):
+class TokenRefused(NotAuthorized):
+    """HTTP 400 or 403: the token is not one the dispatcher accepts."""
+
+
+class TokenExpired(TokenRefused):
     """HTTP 403: the token has expired."""
 
 
@@ -196,3 +202,7 @@ class StorageFull(RunError):
 
 class WorkerRefused(RunError):
     """A worker may not start here."""
+
+
+class NoticeFailed(DashboardError):
+    """A webhook or a mail server did not take what was to be told of a run."""

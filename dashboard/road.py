@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from dashboard.archive.catalog_file import catalog_from_file
 from dashboard.archive.default_catalog import default_catalog
 from dashboard.archive.reference_catalog import reference_catalog
 from dashboard.archive.resolver import resolve
 from dashboard.archive.selection import find_pointings
+from dashboard.errors import RequestError
 from dashboard.hosts import Host
 from dashboard.identity import Identity
 from dashboard.plan.making import make_plan
 from dashboard.plan.plan import Plan
+from dashboard.plan.replanning import replanned
 from dashboard.products.catalog import SourceCatalog
 from dashboard.request.catalogue_choice import choose
 from dashboard.request.checks import check
@@ -42,6 +45,30 @@ def prepare(settings: Settings, request: Request, identity: Identity) -> Plan:
         plan = replace(plan, notices=(*plan.notices, told))
     refuse_too_wide(plan)
     return plan
+
+
+def extended(settings: Settings, plan: Plan, **selection: Any) -> Plan:
+    """The plan of a run for other science windows, as the archive has them now; see `dashboard.plan.replanning.replanned`.
+
+    Parameters
+    ----------
+    settings, plan
+        Where it is computed, and what is so far.
+    **selection
+        T1, T2, radius, revolutions or scw_list, as in a request; the rest is as it was.
+
+    Raises
+    ------
+    DashboardError
+        The first thing that is wrong, with its sentence.
+    """
+    request = Request.from_dict({**plan.request, **selection})
+    check(request, hosts=settings.hosts)
+    if "T2" in selection and (request.scw_list or request.revolutions):
+        raise RequestError("The run is made of listed science windows or revolutions, not of an interval: change that list.", "T2")
+    longer = replanned(plan, request, find_pointings(request, plan.target, host_for(settings, plan.host)))
+    refuse_too_wide(longer)
+    return longer
 
 
 def extraction_sources(request: Request, host: Host, *, local_files: bool) -> SourceCatalog | None:

@@ -125,12 +125,14 @@ class Watch:
     def _read(self, former: Look | None) -> Look:
         store = RunStore(self._settings)
         state = store.state(self.run_id)
-        plan = former.plan if former and len(former.jobs) == len(state.sums) else store.plan(self.run_id)
+        plan = former.plan if former and former.state.plan_version == state.plan_version else store.plan(self.run_id)
         return Look(state, plan, tuple(self._of_job(number, job, state, former) for number, job in enumerate(plan.jobs)))
 
     def _of_job(self, number: int, job: Job, state: RunState, former: Look | None) -> Findings | None:
         before = former.findings[number] if former and number < len(former.findings) else None
-        if not state.sums[number] or (before is not None and former is not None and state.sums[number] == former.state.sums[number]):
+        if not state.sums[number]:
+            return None
+        if before is not None and former is not None and state.sums[number] == former.state.sums[number]:
             return before
         where = (self._settings, state, number)
         match job.product:

@@ -21,9 +21,10 @@ from dashboard.products.spectrum import Spectrum, SpectrumSet
 from dashboard.products.spectrum_fits import write_spectra
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.products import ProductStore, run_file
+from dashboard.runs.rows import set_run
 from dashboard.runs.schema import open_database
 from dashboard.runs.source_document import write_sources
-from dashboard.runs.store import RunStore, set_run
+from dashboard.runs.store import RunStore
 from dashboard.session import Session
 from dashboard.settings import Settings
 from tests.waiting import wait_until

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +27,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A token where MMODA's client looks for it; this machine's own are out of sight."""
     token = signed("general", sub="found")
     monkeypatch.setenv("HOME", str(tmp_path))

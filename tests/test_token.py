@@ -68,10 +68,10 @@ def kept(settings: Settings) -> int:
 
 
 def test_roles_of_the_token_open_larger_batches_and_it_is_forgotten_with_the_run(session: Session) -> None:
-    assert session.roles_missing == (LARGE,)
+    assert list(session.roles_missing) == [LARGE]
     given = sign(f"general, {LARGE}")
     session.take_token(given)
-    assert session.roles_missing == ()
+    assert list(session.roles_missing) == []
     seen: list[int] = []
     state = wait_for_run(session.store, session.start(), each=lambda _: seen.append(kept(session.settings)))
     assert state.state == "done", [batch.reason for batch in state.batches]
@@ -88,7 +88,7 @@ def test_without_the_role_nothing_is_sent_and_the_sentence_says_what_helps(sessi
     assert session.s_max_advised == 50
     session.request.s_max = 50
     session.accept(*session.propose())
-    assert session.roles_missing == ()
+    assert list(session.roles_missing) == []
     assert session.s_max_advised is None
 
 

@@ -128,8 +128,8 @@ def _continue(options: argparse.Namespace) -> int:
     return watch(settings, options.run_id, options.out, f"export {options.run_id} --out {options.out}")
 
 
-def watch(settings: Settings, run_id: str, out: Path, again: str) -> int:
-    """Show a run until it ends or waits for its owner, write its files, and tell what failed."""
+def watch(settings: Settings, run_id: str, out: Path, again: str, *, cancel: bool = True) -> int:
+    """Show a run until it ends or waits for its owner, write its files, and tell what failed; an interrupt cancels it, or leaves it."""
     from tqdm import tqdm
 
     from dashboard.bundle import export_run
@@ -142,7 +142,7 @@ def watch(settings: Settings, run_id: str, out: Path, again: str) -> int:
         with tqdm(unit="ScW", dynamic_ncols=True, disable=None) as bar:
             told = ""
             while True:
-                ensure_worker(settings)
+                ensure_worker(settings, lasting=not cancel)
                 state = store.state(run_id)
                 bar.total = sum(batch.scw_total for batch in state.batches)
                 bar.update(sum(b.scw_total if b.arrived else b.scw_done for b in state.batches) - bar.n)
@@ -154,6 +154,9 @@ def watch(settings: Settings, run_id: str, out: Path, again: str) -> int:
                     break
                 time.sleep(WATCH_SECONDS)
     except KeyboardInterrupt:
+        if not cancel:
+            print("\nNo longer watched; it goes on.", file=sys.stderr)
+            return INTERRUPTED
         store.cancel(run_id)
         print(
             f"\nInterrupted. Batches that are done are kept and will not be asked again; to go on: integral-dashboard {again}",

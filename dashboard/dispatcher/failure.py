@@ -21,12 +21,14 @@ from dashboard.errors import (
     NotAuthorized,
     RequestRefused,
     TokenExpired,
+    TokenRefused,
 )
 
 LOCK_ERROR: Final = "Failed to acquire lock for directory"
 NO_RECORD: Final = "unable to find any record"
 MAX_LENGTH: Final = 600
 _BAD_TOKEN: Final = re.compile(r"Not enough segments|Invalid (header|payload|crypto|token)|Signature verification", re.I)
+_NOT_VALID: Final = re.compile(r"token provided is not valid", re.I)
 _WRAPPED: Final = re.compile(r"\A\w+\((?P<quote>['\"]?)(?P<text>.*?)(?P=quote),?\)\Z", re.S)
 _BOILERPLATE: Final = re.compile(r"The support team has been notified|If you are willing to help us|You can request support if")
 
@@ -64,11 +66,13 @@ def refusal(status: int, text: str, host: str, *, token: str = "") -> Dispatcher
     if status == 400 and NO_RECORD in said:
         return JobExpired(f"{host} has no record of the job any more: retry the batch.")
     if status == 400 and token and _BAD_TOKEN.search(said):
-        return NotAuthorized(f"{host} cannot read the token: copy it again as a whole, or go on without one.")
+        return TokenRefused(f"{host} cannot read the token: copy it again as a whole, or go on without one.")
     if status in (301, 302):
         return HostUnreachable(f"{host} has moved{f' to {said}' if said else ''}: its address in the settings has to be changed.")
     if status == 403 and "token" in said and "expired" in said:
         return TokenExpired(f"The token has expired, says {host}: give a new one and resume.")
+    if status == 403 and token and _NOT_VALID.search(said):
+        return TokenRefused(f"{host} does not accept the token: give another one, or go on without.")
     if status in (401, 403):
         return NotAuthorized(f"{host} does not allow this request{tail}")
     if status == 404:

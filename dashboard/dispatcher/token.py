@@ -16,7 +16,7 @@ import jwt
 from dashboard.errors import NotAuthorized
 
 MASK = "[token]"
-_JWT = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*")
+_JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -71,7 +71,7 @@ def make_plan(
     if not any(map(len, pointings.values())):
         raise NoScienceWindows(f"No science window is left to analyse for {target.name}: widen the interval or the radius.")
     public = request.integral_data_rights == "public" and request.data_version == "CONS" and request.osa_version in OSA_VERSIONS
-    maker = _Maker(request, "" if public else identity.user)
+    maker = Maker(request, "" if public else identity.user)
     lists: dict[str, SourceCatalog] = {}
     told: list[str] = []
     for instrument in request.instruments:
@@ -102,7 +102,7 @@ def make_plan(
     return Plan(
         request=request.to_dict(),
         target=target,
-        pointings=_union([pointings[name] for name in request.instruments], maker.used),
+        pointings=union([pointings[name] for name in request.instruments], maker.used),
         batches=tuple(maker.batches.values()),
         jobs=tuple(maker.jobs),
         notices=tuple(dict.fromkeys(told)),
@@ -133,7 +133,7 @@ def catalogue_of_image(plan: Plan, number: int, table: SourceTable) -> tuple[Sou
 
 def continued(plan: Plan, number: int, catalog: SourceCatalog) -> Plan:
     """The plan with the jobs that waited for the image of job `number`, now that its catalogue is decided."""
-    maker = _Maker(Request.from_dict(plan.request), plan.batches[0].owner)
+    maker = Maker(Request.from_dict(plan.request), plan.batches[0].owner, plan.left_out)
     instrument = plan.jobs[number].instrument
     for coming in plan.coming:
         if coming.image == number:
@@ -149,11 +149,11 @@ def continued(plan: Plan, number: int, catalog: SourceCatalog) -> Plan:
     )
 
 
-class _Maker:
+class Maker:
     """Collects jobs and their batches."""
 
-    def __init__(self, request: Request, owner: str) -> None:
-        self._request, self._owner = request, owner
+    def __init__(self, request: Request, owner: str, left_out: Mapping[str, Collection[str]] | None = None) -> None:
+        self._request, self._owner, self._left_out = request, owner, left_out or {}
         self.batches: dict[str, Batch] = {}
         self.jobs: list[Job] = []
         self.coming: list[Coming] = []
@@ -170,10 +170,15 @@ class _Maker:
         *,
         for_catalogue: bool = False,
     ) -> int:
-        """A job of these science windows; its number."""
-        ids = []
+        """A job of these science windows but those left out, which take part in the cutting alone; its number.
+
+        So a batch loses its science windows, and its neighbours stay what they are.
+        """
+        ids, out = [], set(self._left_out.get(instrument, ()))
         for rows in self._cut(instrument, product, windows):
-            part = windows.take(np.arange(rows.start, rows.stop, dtype=np.intp))
+            part = windows.take(np.array([row for row in rows if windows.swid[row] not in out], dtype=np.intp))
+            if not len(part):
+                continue
             batch = Batch(
                 host=self._request.host_type,
                 parameters=self._parameters(instrument, product, band, part, sources, target),
@@ -184,9 +189,15 @@ class _Maker:
             )
             self.batches[batch.batch_id] = batch
             ids.append(batch.batch_id)
-        self.used |= set(windows.swid)
+            self.used |= set(part.swid)
         self.jobs.append(Job(instrument, product, band, tuple(ids), for_catalogue))
         return len(self.jobs) - 1
+
+    def keep(self, job: Job, batches: tuple[Batch, ...]) -> None:
+        """A job as it was."""
+        self.batches |= {batch.batch_id: batch for batch in batches}
+        self.used |= {scw[:12] for batch in batches for scw in batch.scw}
+        self.jobs.append(job)
 
     def image(self, instrument: str, band: tuple[float, float], windows: Pointings) -> int:
         """Number of the job of an image: the mosaic that is asked for anyway, or one for its sources only."""
@@ -256,7 +267,7 @@ def _sampled(request: Request, pointings: Mapping[str, Pointings]) -> Iterator[s
             )
 
 
-def _union(lists: list[Pointings], used: set[str]) -> Pointings:
+def union(lists: list[Pointings], used: set[str]) -> Pointings:
     """Those science windows of all lists that are used, each once, in time order."""
     first: dict[str, tuple[int, int]] = {}
     for i, windows in enumerate(lists):

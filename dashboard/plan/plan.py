@@ -54,6 +54,9 @@ class Plan:
         By instrument: the sources that spectra and light curves are extracted for, frozen with the run.
     coming
         Jobs that wait for the catalogue of an image.
+    left_out
+        By instrument: science windows, without version, that the owner took out. They stay in `pointings`: batches are cut as if they
+        were there, so that the others stay what they are.
     """
 
     request: Mapping[str, Any]
@@ -65,6 +68,7 @@ class Plan:
     catalog: SourceCatalog = field(default_factory=SourceCatalog)
     lists: Mapping[str, SourceCatalog] = field(default_factory=dict)
     coming: tuple[Coming, ...] = ()
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def host(self) -> str:
@@ -77,14 +81,22 @@ class Plan:
         return self.host == SIMULATED
 
     @property
+    def asked(self) -> Pointings:
+        """The science windows that are asked, or will be."""
+        if not self.left_out:
+            return self.pointings
+        mine = {scw[:12] for batch in self.batches for scw in batch.scw}.union(*(coming.swid for coming in self.coming))
+        return self.pointings.take(np.flatnonzero([swid in mine for swid in self.pointings.swid]))
+
+    @property
     def n_scw(self) -> int:
         """Number of science windows."""
-        return len(self.pointings)
+        return len(self.asked)
 
     @property
     def exposure(self) -> float:
         """Elapsed seconds of all science windows."""
-        return float(self.pointings.telapse.sum())
+        return float(self.asked.telapse.sum())
 
     @property
     def fill(self) -> float:
@@ -182,6 +194,7 @@ class Plan:
             "catalog": catalog_to_api(self.catalog),
             "lists": {instrument: catalog_to_api(sources) for instrument, sources in self.lists.items()},
             "coming": [_listed(asdict(coming)) for coming in self.coming],
+            "left_out": {instrument: list(ids) for instrument, ids in self.left_out.items()},
         }
 
     @classmethod
@@ -206,6 +219,7 @@ class Plan:
             notices=tuple(document["notices"]),
             catalog=catalog_from_api(document["catalog"]),
             lists={instrument: catalog_from_api(sources) for instrument, sources in document.get("lists", {}).items()},
+            left_out={instrument: tuple(ids) for instrument, ids in document.get("left_out", {}).items()},
             coming=tuple(Coming(**{**c, "band": _band(c["band"]), "swid": tuple(c["swid"])}) for c in document.get("coming", ())),
         )
 

@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 class JobFold:
     """The sum of one job of a run, kept in memory between publications. One owner at a time.
 
-    Begins with the last published sum; when that cannot be read, with the stored products of all batches.
+    Begins with the last published sum; when that cannot be read, was made for another plan, or holds a batch that has left the
+    run, with the stored products of all batches.
 
     Parameters
     ----------
@@ -43,16 +44,19 @@ class JobFold:
     ) -> None:
         self._run_id, self._job, self._plan = run_id, job, plan
         self._ledger, self._products, self._clock = ledger, products, clock
-        self._version = ledger.sums(run_id).get(job, 0)
+        published = ledger.sums(run_id).get(job, 0)
+        self._version, self._published = abs(published), published > 0
         self._published_at = -float("inf")
         self._changed = False
         self._kind = KINDS[plan.jobs[job].product]
 
     @cached_property
     def _sum(self) -> Any:
-        if self._version:
+        if self._published:
             try:
-                return self._products.read(run_file(self._run_id, "sum", self._job, self._version), self._kind.read_sum)
+                total = self._products.read(run_file(self._run_id, "sum", self._job, self._version), self._kind.read_sum)
+                if self._kind.suits(self._plan, self._job, total):
+                    return total
             except ProductError as error:
                 log.warning("The sum of run %s is built again from its batches: %s", self._run_id, error.sentence)
         return self._kind.new_sum(self._plan, self._job)
@@ -60,7 +64,10 @@ class JobFold:
     def add_arrived(self) -> None:
         """Add what has arrived and is not in the sum; what cannot be added is refused with its reason."""
         arrived = self._ledger.arrived(self._run_id, self._job)
-        present = set(self._sum.batch_ids) if arrived else set()
+        present = set(self._sum.batch_ids) if arrived or self._published else set()
+        if not present <= set(arrived):
+            self._sum = self._kind.new_sum(self._plan, self._job)  # subtracting would leave residues of bright sources behind
+            present, self._changed = set(), True
         for batch_id in arrived:
             if batch_id not in present:
                 try:
@@ -87,12 +94,16 @@ class JobFold:
         """
         if not self._changed or not (last or self._clock() - self._published_at >= PUBLISH_SECONDS):
             return
+        if not self._sum.batch_ids:
+            self._ledger.publish(self._run_id, self._job, -self._version, ())
+            self._published, self._changed = False, False
+            return
         version = self._version + 1
         files = {**self._kind.files(self._plan, self._job, self._sum), "sum": self._write_sum}
         for name, writer in files.items():
             self._products.write(run_file(self._run_id, name, self._job, version), writer)
         self._ledger.publish(self._run_id, self._job, version, self._sum.batch_ids)
-        self._version, self._changed, self._published_at = version, False, self._clock()
+        self._version, self._published, self._changed, self._published_at = version, True, False, self._clock()
         for name in files:
             self._products.remove(run_file(self._run_id, name, self._job, version - KEPT))
 
@@ -106,10 +117,10 @@ class JobFold:
 
 
 class RunFold:
-    """The sums of all jobs of a run."""
+    """The sums of all jobs of a run, for one version of its plan."""
 
-    def __init__(self, run_id: str, plan: Plan, ledger: Ledger, products: ProductStore) -> None:
-        self.plan = plan
+    def __init__(self, run_id: str, plan: Plan, ledger: Ledger, products: ProductStore, plan_version: int = 1) -> None:
+        self.plan, self.plan_version = plan, plan_version
         self._jobs = tuple(JobFold(run_id, job, plan, ledger, products) for job in range(len(plan.jobs)))
 
     def advance(self, *, last: bool) -> bool:

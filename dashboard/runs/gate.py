@@ -24,6 +24,8 @@ NOTED_SECONDS: Final = 5.0
 """Time between two notes that a host answers."""
 LOOK_AGAIN_SECONDS: Final = 60.0
 """After which a batch that waits at a gate looks again: the pause may have been ended."""
+PATIENCE: Final = 6
+MOST_DOUBLINGS: Final = 30
 BREAKER, ADMINISTRATOR = "breaker", "administrator"
 
 
@@ -101,6 +103,10 @@ class Gate:
         if passage.closed(now):
             raise HostPaused(passage.sentence(name, now), min(passage.paused_until - now, LOOK_AGAIN_SECONDS))
 
+    def trying(self, name: str) -> bool:
+        """Whether the next batch is to find out if a host is back."""
+        return self.passage(name).trying(self.clock())
+
     def room(self, name: str, ahead: int) -> int:
         """How many further batches may be put into the queue for a host: `ahead` where the queue itself keeps its limit."""
         passage, now = self.passage(name), self.clock()
@@ -121,6 +127,13 @@ class Gate:
         if before.failures or before.pauses or self.clock() - before.answered > NOTED_SECONDS:
             self._change(name, lambda passage: replace(_counted_afresh(passage), answered=self.clock()))
 
+    def blames(self, name: str, error: DashboardError, left_alone: float) -> bool:
+        """Whether a failure counts as a try of its batch.
+
+        It does not where there was no connection at all, nor during the first `PATIENCE` pauses of a host that is silent for all.
+        """
+        return not (isinstance(error, HostUnreachable) or (left_alone and self.passage(name).pauses <= PATIENCE))
+
     def failed(self, name: str, error: DashboardError) -> float:
         """A query to a host has failed. Seconds for which it is left alone if that is the host's fault, else 0."""
         silent = isinstance(error, HostUnreachable | HostTimeout | HostFailing) and not isinstance(error, HostBusy)
@@ -137,7 +150,7 @@ class Gate:
         failures = passage.failures + 1
         if not passage.pauses and failures < host.failures_to_pause:
             return replace(passage, failures=failures)
-        seconds = min(host.longest_pause_seconds, host.pause_seconds * 2.0**passage.pauses)
+        seconds = min(host.longest_pause_seconds, host.pause_seconds * 2.0 ** min(passage.pauses, MOST_DOUBLINGS))
         return replace(
             passage,
             failures=failures,

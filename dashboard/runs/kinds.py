@@ -47,6 +47,9 @@ class Kind(Protocol):
     def read_sum(self, path: Path) -> Any:
         """A stored sum."""
 
+    def suits(self, plan: Plan, job: int, total: Any) -> bool:
+        """Whether a sum can take the products of this plan: it may have been made for an earlier one."""
+
     def files(self, plan: Plan, job: int, total: Any) -> Mapping[str, Writer]:
         """What a sum is published as besides itself: a writer for each kind of file."""
 
@@ -77,6 +80,11 @@ class MosaicKind:
         """Raises ProductError when it is damaged."""
         with fits.open(path, memmap=False) as hdus:
             return MosaicSum.from_hdulist(hdus)
+
+    def suits(self, plan: Plan, job: int, total: Any) -> bool:
+        """Whether it covers the sky of the plan's pointings."""
+        asked = plan.jobs[job]
+        return bool(total.grid == run_grid(plan.pointings_of(asked), asked.instrument))
 
     def files(self, plan: Plan, job: int, total: Any) -> Mapping[str, Writer]:
         """Mosaic, source table and the histogram of significance."""
@@ -117,6 +125,11 @@ class SpectrumKind:
         with fits.open(path, memmap=False) as hdus:
             return SpectrumSum.from_hdulist(hdus)
 
+    def suits(self, plan: Plan, job: int, total: Any) -> bool:
+        """Always: spectra are summed source by source."""
+        del plan, job, total
+        return True
+
     def files(self, plan: Plan, job: int, total: Any) -> Mapping[str, Writer]:
         """The summed spectra."""
         spectra = total.result(batches_asked=len(plan.jobs[job].batch_ids))
@@ -151,6 +164,11 @@ class LightCurveKind:
         """Raises ProductError when it is damaged."""
         with fits.open(path, memmap=False) as hdus:
             return LightCurveSum.from_hdulist(hdus)
+
+    def suits(self, plan: Plan, job: int, total: Any) -> bool:
+        """Always: points stand beside each other."""
+        del plan, job, total
+        return True
 
     def files(self, plan: Plan, job: int, total: Any) -> Mapping[str, Writer]:
         """The joined light curves."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from dashboard.errors import DashboardError
 from dashboard.plan.batch import Batch
 from dashboard.runs.retry import remedy
+from dashboard.runs.rows import note, set_run, touch
 from dashboard.runs.run_state import ACTIVE_RUN, ARRIVED, ENDED_BATCH, IN_FLIGHT
 from dashboard.runs.schema import Database, batches, run_batches, runs
-from dashboard.runs.store import note, set_run, touch
 
+INCLUDED = ~run_batches.c.excluded
 AHEAD = 32
 """Batches of one run that stand in the queue at once."""
 
@@ -34,6 +36,13 @@ class Order:
     def workflow_id(self) -> str:
         """Unique to the attempt."""
         return f"{self.batch_id}-{self.attempt}"
+
+
+class ActiveRun(NamedTuple):
+    """What the worker has to know of a run at every turn."""
+
+    host: str
+    plan_version: int
 
 
 class Ledger:
@@ -70,6 +79,10 @@ class Ledger:
         tries = batches.c.tries + counted
         self._set(batch_id, state, error.sentence, due=due, tries=tries, reason=error.sentence, remedy=remedy(error), scw_done=0)
 
+    def wait_for_token(self, batch_id: str, error: DashboardError) -> None:
+        """A batch waits until its owner gives another token, or none: see `Vault.keep`."""
+        self._set(batch_id, "queued", error.sentence, due=math.inf, reason=error.sentence, remedy=remedy(error), scw_done=0)
+
     def _set(self, batch_id: str, state: str, detail: str = "", **values: Any) -> None:
         with self._database.writing() as connection:
             here = batches.c.batch_id == batch_id
@@ -81,20 +94,32 @@ class Ledger:
                 note(connection, state, detail, batch_id=batch_id)
             touch(connection, [batch_id])
 
-    def active_runs(self) -> dict[str, str]:
-        """Runs with something left to do, the oldest first, and their hosts."""
-        query = sa.select(runs.c.run_id, runs.c.host).where(runs.c.state.in_(ACTIVE_RUN)).order_by(runs.c.created)
+    def active_runs(self) -> dict[str, ActiveRun]:
+        """Runs with something left to do, the oldest first."""
+        query = sa.select(runs.c.run_id, runs.c.host, runs.c.plan_version).where(runs.c.state.in_(ACTIVE_RUN)).order_by(runs.c.created)
         with self._database.reading() as connection:
-            return dict(connection.execute(query).all())
+            return {row.run_id: ActiveRun(row.host, row.plan_version) for row in connection.execute(query)}
 
-    def take_due(self, run_id: str, room: int = AHEAD) -> list[Order]:
-        """Mark the run's next batches, at most `room`, as queued, and return them; never more than `AHEAD` stand in the queue."""
+    def take_due(self, run_id: str, room: int = AHEAD, *, probe: bool = False) -> list[Order]:
+        """Mark the run's next batches as queued, and return them; never more than `AHEAD` stand in the queue.
+
+        Parameters
+        ----------
+        run_id
+            Which run.
+        room
+            Most batches to take.
+        probe
+            Take what was asked least often first, so that a batch no host can bear does not keep the others from being tried.
+        """
         mine = run_batches.c.run_id == run_id
-        members = sa.select(batches.c.batch_id, batches.c.host, batches.c.attempts, run_batches.c.position).join(run_batches).where(mine)
+        columns = (batches.c.batch_id, batches.c.host, batches.c.attempts, run_batches.c.position)
+        members = sa.select(*columns).join(run_batches).where(mine, INCLUDED)
         with self._database.reading() as connection:
             in_queue = connection.scalars(members.where(batches.c.state == "queued", batches.c.due.is_(None))).all()
             most = max(0, min(room, AHEAD - len(in_queue)))
-            query = members.where(batches.c.due <= time.time()).order_by(run_batches.c.position).limit(most)
+            due = members.where(batches.c.due <= time.time())
+            query = (due.order_by(batches.c.attempts) if probe else due).order_by(run_batches.c.position).limit(most)
             if not connection.execute(query).all():
                 return []
         with self._database.writing() as connection:
@@ -112,7 +137,7 @@ class Ledger:
         query = (
             sa.select(batches.c.batch_id, batches.c.host, batches.c.attempts, sa.func.min(run_batches.c.position).label("position"))
             .join(run_batches)
-            .where(batches.c.due.is_(None), batches.c.state.not_in(ENDED_BATCH))
+            .where(batches.c.due.is_(None), batches.c.state.not_in(ENDED_BATCH), INCLUDED)
             .group_by(batches.c.batch_id, batches.c.host, batches.c.attempts)
         )
         with self._database.reading() as connection:
@@ -124,7 +149,7 @@ class Ledger:
             sa.select(batches.c.batch_id)
             .join(run_batches)
             .where(run_batches.c.run_id == run_id, run_batches.c.job == job, batches.c.state == "done")
-            .where(~run_batches.c.excluded, run_batches.c.refusal == "")
+            .where(INCLUDED, run_batches.c.refusal == "")
             .order_by(batches.c.updated, run_batches.c.position)
         )
         with self._database.reading() as connection:
@@ -139,13 +164,13 @@ class Ledger:
             connection.execute(runs.update().where(runs.c.run_id == run_id).values(version=runs.c.version + 1))
 
     def sums(self, run_id: str) -> dict[int, int]:
-        """Version of the published sum by job."""
+        """Version of the published sum by job; negative when it was withdrawn, because all of its batches have left the run."""
         with self._database.reading() as connection:
             text = connection.execute(sa.select(runs.c.sums_json).where(runs.c.run_id == run_id)).scalar_one()
         return {int(job): int(version) for job, version in json.loads(text).items()}
 
     def publish(self, run_id: str, job: int, version: int, batch_ids: tuple[str, ...]) -> None:
-        """Move the run's pointer to a new sum."""
+        """Move the run's pointer to a new sum; a negative version withdraws the last one."""
         with self._database.writing() as connection:
             here = runs.c.run_id == run_id
             sums = json.loads(connection.execute(sa.select(runs.c.sums_json).where(here)).scalar_one()) | {str(job): version}
@@ -153,7 +178,15 @@ class Ledger:
             connection.execute(runs.update().where(here).values(values))
             mine = (run_batches.c.run_id == run_id, run_batches.c.job == job)
             connection.execute(run_batches.update().where(*mine).values(folded=run_batches.c.batch_id.in_(batch_ids)))
-            note(connection, "published", f"sum {version} of {len(batch_ids)} batches", run_id=run_id)
+            told = f"sum {version} of {len(batch_ids)} batches" if version > 0 else "no batch is left in the sum"
+            note(connection, "published" if version > 0 else "withdrawn", told, run_id=run_id)
+
+    def known(self, run_ids: Collection[str]) -> list[str]:
+        """Those of the runs that have not been deleted."""
+        if not run_ids:
+            return []
+        with self._database.reading() as connection:
+            return list(connection.scalars(sa.select(runs.c.run_id).where(runs.c.run_id.in_(list(run_ids)))))
 
     def complete(self, run_id: str) -> bool:
         """Whether no more products can come for this run."""
@@ -189,7 +222,8 @@ class Ledger:
 
 def _ended(connection: sa.Connection, run_id: str) -> bool:
     state = connection.scalar(sa.select(runs.c.state).where(runs.c.run_id == run_id))
-    waited_for = sa.select(batches.c.batch_id).join(run_batches).where(run_batches.c.run_id == run_id, batches.c.state.not_in(ENDED_BATCH))
+    mine = (run_batches.c.run_id == run_id, INCLUDED)
+    waited_for = sa.select(batches.c.batch_id).join(run_batches).where(*mine, batches.c.state.not_in(ENDED_BATCH))
     return state not in ACTIVE_RUN or connection.scalar(waited_for.limit(1)) is None
 
 
@@ -199,7 +233,7 @@ def _implied(connection: sa.Connection, run_id: str, complete: bool, closed: str
     if before not in ACTIVE_RUN:
         return before, before, ""
     query = sa.select(batches.c.state, batches.c.due, batches.c.reason, run_batches.c.refusal).join(run_batches)
-    rows = connection.execute(query.where(run_batches.c.run_id == run_id)).all()
+    rows = connection.execute(query.where(run_batches.c.run_id == run_id, INCLUDED)).all()
     states = {row.state for row in rows}
     if states <= ENDED_BATCH:
         whole = states <= ARRIVED and not any(row.refusal for row in rows)

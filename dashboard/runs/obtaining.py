@@ -10,7 +10,7 @@ from typing import Final
 
 from dashboard.dispatcher.failure import Abandoned
 from dashboard.dispatcher.obtain import JobProgress, obtain
-from dashboard.errors import DashboardError, HostPaused, ProductError, RunError, StorageFull
+from dashboard.errors import DashboardError, HostPaused, ProductError, RunError, StorageFull, TokenRefused
 from dashboard.plan.batch import Batch
 from dashboard.products.catalog_api import catalog_to_api
 from dashboard.runs.gate import Gate
@@ -72,10 +72,12 @@ class Obtainer:
         """Note a failure as soon as the database takes it: a full disk may be the database's own."""
         while True:
             try:
+                if isinstance(error, TokenRefused):
+                    return self._ledger.wait_for_token(batch.batch_id, error)
                 closed = error.seconds if isinstance(error, HostPaused) else self._gate.failed(batch.host, error)
-                pause = closed or RetryPolicy.of(batch.host).pause(error, failures)
-                counted = not (closed or isinstance(error, StorageFull))
-                return self._ledger.failed(batch.batch_id, error, pause, counted=counted)
+                counted = not isinstance(error, HostPaused | StorageFull) and self._gate.blames(batch.host, error, closed)
+                pause = RetryPolicy.of(batch.host).pause(error, failures if counted else 1)
+                return self._ledger.failed(batch.batch_id, error, pause and max(pause, closed), counted=counted)
             except StorageFull as full:
                 log.warning("Batch %s: %s", batch.batch_id, full.sentence)
                 time.sleep(LOOK_SECONDS)

@@ -22,10 +22,14 @@ from dashboard.runs.schema import make_data_folder, open_database
 from dashboard.settings import Settings
 
 START_SECONDS: Final = 90.0
+IDLE_SECONDS: Final = 20.0
+"""After which a worker that outlived whoever started it, and has nothing to do, ends."""
 HEALTH_SECONDS: Final = 5.0
 
 _children: dict[subprocess.Popen[bytes], int] = {}
 """What we started, and our ends of their pipes, open as long as we live."""
+_lasting: list[subprocess.Popen[bytes]] = []
+"""Those that outlive us."""
 _workers: dict[Path, subprocess.Popen[bytes]] = {}
 
 
@@ -44,8 +48,15 @@ def worker_lock(settings: Settings) -> Path:
     return settings.data_dir / "worker.lock"
 
 
-def ensure_worker(settings: Settings) -> None:
+def ensure_worker(settings: Settings, *, lasting: bool = False) -> None:
     """Start a worker unless one is alive. Costs next to nothing when it is; call it as often as you look at a run.
+
+    Parameters
+    ----------
+    settings
+        Where it works.
+    lasting
+        It outlives this process, and ends by itself when there is nothing left to do.
 
     Raises
     ------
@@ -67,7 +78,11 @@ def ensure_worker(settings: Settings) -> None:
             raise RunError(f"The worker stopped by itself (exit code {code}): {log} says why. Finished batches are kept.")
         # The child inherits the lock, so that there is no moment without an owner.
         command = ["-m", "dashboard.runs.worker", "--lock", str(lock)]
-        child = _workers[settings.data_dir] = _start(settings, command, log, (lock,))
+        if lasting:
+            command += ["--idle-exit", str(IDLE_SECONDS)]
+        child = _start(settings, command, log, (lock,), lasting=lasting)
+        if not lasting:
+            _workers[settings.data_dir] = child
         write_owner(lock, child.pid)
     finally:
         os.close(lock)
@@ -145,8 +160,10 @@ def _running(settings: Settings, ready: Path) -> Host | None:
     return host if check_host(host, seconds=HEALTH_SECONDS).reachable else None
 
 
-def _start(settings: Settings, arguments: Sequence[str], log: Path, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
-    """A Python child in a session of its own, so that an interrupt on our terminal is ours alone."""
+def _start(
+    settings: Settings, arguments: Sequence[str], log: Path, descriptors: tuple[int, ...], *, lasting: bool = False
+) -> subprocess.Popen[bytes]:
+    """A Python child in a session of its own, so that an interrupt on our terminal is ours alone; not `lasting`, it ends with us."""
     theirs, ours = os.pipe()
     environment = {name: value for name, value in os.environ.items() if name != "ODA_TOKEN"} | {
         "PYTHONSAFEPATH": "1",
@@ -160,12 +177,12 @@ def _start(settings: Settings, arguments: Sequence[str], log: Path, descriptors:
     try:
         with log.open("ab") as output:
             child = subprocess.Popen(
-                [sys.executable, *arguments, "--parent-pipe", str(theirs)],
+                [sys.executable, *arguments, *([] if lasting else ["--parent-pipe", str(theirs)])],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 env=environment,
-                pass_fds=(theirs, *descriptors),
+                pass_fds=(*(() if lasting else (theirs,)), *descriptors),
                 start_new_session=True,
             )
     except BaseException:
@@ -173,5 +190,9 @@ def _start(settings: Settings, arguments: Sequence[str], log: Path, descriptors:
         raise
     finally:
         os.close(theirs)
-    _children[child] = ours
+    if lasting:
+        os.close(ours)
+        _lasting.append(child)
+    else:
+        _children[child] = ours
     return child

@@ -112,7 +112,24 @@ class ProductStore:
                 f"{name} cannot be read from the product store: {error.strerror or error}. Ask its batches again."
             ) from error
 
-    def remove(self, name: str) -> None:
-        """Remove the file if it is there."""
-        if self.exists(name):
-            self._files.rm_file(str(self._root / name))
+    def remove(self, name: str) -> int:
+        """Remove the file if it is there; its bytes."""
+        if not self.exists(name):
+            return 0
+        size = self.size(name)
+        self._files.rm_file(str(self._root / name))
+        return size
+
+    def remove_folder(self, name: str) -> int:
+        """Remove a folder with all that is in it; the bytes of its files."""
+        folder = str(self._root / name)
+        if not self._files.exists(folder):
+            return 0
+        size = int(self._files.du(folder))
+        self._files.rm(folder, recursive=True)
+        return size
+
+    def size(self, name: str) -> int:
+        """Bytes of a file or of all files in a folder; 0 when it is not there."""
+        path = str(self._root / name)
+        return int(self._files.du(path)) if self._files.exists(path) else 0

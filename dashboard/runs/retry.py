@@ -12,13 +12,13 @@ from dashboard.errors import (
     NotAuthorized,
     RequestRefused,
     StorageFull,
-    TokenExpired,
+    TokenRefused,
     UnsafePayload,
 )
 from dashboard.hosts import SIMULATED
 
 _REMEDIES: tuple[tuple[type[DashboardError], str], ...] = (
-    (TokenExpired, "Give a new token, then ask the failed batches again."),
+    (TokenRefused, "Give another token, or go on without one; it then goes on by itself."),
     (NotAuthorized, "Give a token with the role it names, or ask for less, then ask the failed batches again."),
     (RequestRefused, "Change the request and start a new run; what is done is reused."),
     (EmptyProduct, "Nothing is lost: these science windows hold nothing to image. The run stands without them."),

@@ -25,7 +25,7 @@ class BatchState:
         Identity of the work.
     state
         "planned", "queued", "submitted", "running", "downloading", "done", "reused" (done before the run began),
-        "failed", "cancelled".
+        "failed", "cancelled", "excluded" (left out of the sums by its owner).
     scw
         Science windows with version, in time order.
     job
@@ -97,8 +97,14 @@ class RunState:
         Version of the published sum of each job, 0 before its first batch.
     osa_version, data_version
         As asked.
-    created
-        Seconds since 1970 (UTC).
+    created, ended
+        Seconds since 1970 (UTC); `ended` is None until nothing more will happen by itself.
+    pinned
+        Retention never removes it.
+    plan_version
+        Grows when the plan changes: a longer interval, a catalogue that has come.
+    tell
+        E-mail address that is told its end, "" for none.
     """
 
     run_id: str
@@ -114,6 +120,10 @@ class RunState:
     data_version: str = ""
     reason: str = ""
     created: float = 0.0
+    ended: float | None = None
+    pinned: bool = False
+    plan_version: int = 1
+    tell: str = ""
 
     @property
     def sum_version(self) -> int:
@@ -140,6 +150,11 @@ class RunState:
         """Batches that failed."""
         return sum(batch.state == "failed" for batch in self.batches)
 
+    @property
+    def n_excluded(self) -> int:
+        """Batches that its owner left out."""
+        return sum(batch.state == "excluded" for batch in self.batches)
+
     @cached_property
     def scw_total(self) -> int:
         """Science windows asked, each counted once whatever is made of it."""
@@ -160,9 +175,10 @@ class RunState:
     @cached_property
     def line_of_truth(self) -> str:
         """How much of what was asked is there, e.g. "17 of 20 batches (2 failed), 812 of 1000 ScW, 1.43 Ms, OSA11.2, CONS, SIMULATED"."""
-        failed = f" ({self.n_failed} failed)" if self.n_failed else ""
+        lacking = [f"{number} {word}" for number, word in ((self.n_failed, "failed"), (self.n_excluded, "excluded")) if number]
+        lack = f" ({', '.join(lacking)})" if lacking else ""
         parts = (
-            f"{self.n_done} of {len(self.batches)} batches{failed}",
+            f"{self.n_done} of {len(self.batches)} batches{lack}",
             f"{self.scw_done} of {self.scw_total} ScW",
             f"{self.exposure_done / 1e6:.2f} Ms" if self.exposure_done >= 1e6 else f"{self.exposure_done / 1e3:.1f} ks",
             self.osa_version,

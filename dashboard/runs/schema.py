@@ -18,9 +18,9 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, Operati
 
 from dashboard.errors import RunError, StorageFull, WorkerRefused
 from dashboard.products.disk import is_full
+from dashboard.runs.upgrade import upgrade
 from dashboard.settings import Settings
 
-SCHEMA_VERSION = 1
 BUSY_MILLISECONDS = 30_000
 
 metadata = sa.MetaData()
@@ -42,6 +42,10 @@ runs = sa.Table(
     sa.Column("sums_json", sa.Text, nullable=False, default="{}", comment="job number to version of its published sum"),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("updated", sa.Float, nullable=False),
+    sa.Column("plan_version", sa.Integer, nullable=False, default=1, comment="raised when the plan changes"),
+    sa.Column("pinned", sa.Boolean, nullable=False, default=False, comment="never removed by retention"),
+    sa.Column("ended", sa.Float, comment="NULL: not yet"),
+    sa.Column("tell", sa.String, nullable=False, default="", comment="e-mail address of whoever wants to know its end"),
 )
 
 batches = sa.Table(
@@ -101,7 +105,6 @@ tokens = sa.Table(
     sa.Column("owner", sa.String, primary_key=True),
     sa.Column("host", sa.String, primary_key=True),
     sa.Column("sealed", sa.Text, nullable=False),
-    sa.Column("expires", sa.Float, comment="NULL: never"),
     sa.Column("given", sa.Float, nullable=False),
 )
 
@@ -182,12 +185,7 @@ def _open(url: str, data_dir: Path) -> Database:
         sa.event.listen(engine, "begin", _begin_sqlite)
     database = Database(engine)
     with database.writing() as connection:
-        metadata.create_all(connection)
-        found = connection.scalar(sa.select(meta.c.value).where(meta.c.key == "schema_version"))
-        if found is None:
-            connection.execute(meta.insert().values(key="schema_version", value=str(SCHEMA_VERSION)))
-        elif int(found) != SCHEMA_VERSION:
-            raise RunError(f"The database of runs has schema {found}, this program reads {SCHEMA_VERSION}: use the program that wrote it.")
+        upgrade(connection)
     return database
 
 

@@ -12,7 +12,8 @@ from typing import Final
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from dashboard.errors import SettingsError
+from dashboard.errors import SettingsError, StorageFull
+from dashboard.products.disk import is_full
 from dashboard.runs.schema import make_data_folder
 from dashboard.settings import SHORTEST_KEY, Settings
 
@@ -39,11 +40,18 @@ def _secret_of_file(data_dir: Path) -> bytes:
     if not path.exists():
         make_data_folder(data_dir)
         own = path.with_name(f".{secrets.token_hex(4)}.key")
-        with os.fdopen(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(SHORTEST_KEY))
-        with suppress(FileExistsError):
-            os.link(own, path)  # of several processes the first one's secret stays
-        own.unlink()
+        try:
+            with os.fdopen(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(secrets.token_bytes(SHORTEST_KEY))
+            with suppress(FileExistsError):
+                os.link(own, path)  # of several processes the first one's secret stays
+        except OSError as error:
+            kind = StorageFull if is_full(error) else SettingsError
+            raise kind(
+                f"{path} cannot be made ({error.strerror}): free some space, see to its rights, or set INTEGRAL_DASHBOARD_KEY."
+            ) from error
+        finally:
+            own.unlink(missing_ok=True)
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise SettingsError(f"{path} can be read by others: make it yours alone (chmod 600), or remove it and give tokens again.")

@@ -9,17 +9,18 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import math
 import time
 
 import sqlalchemy as sa
 from cryptography.fernet import Fernet, InvalidToken
 
 from dashboard.dispatcher.token import inspect
-from dashboard.errors import NotAuthorized
+from dashboard.errors import NotAuthorized, TokenExpired, TokenRefused
 from dashboard.plan.batch import Batch
 from dashboard.plan.roles import roles_of_batch
 from dashboard.runs.run_state import ACTIVE_RUN, REVIEW
-from dashboard.runs.schema import Database, open_database, run_batches, runs, tokens
+from dashboard.runs.schema import Database, batches, open_database, run_batches, runs, tokens
 from dashboard.runs.secret_key import derived_key
 from dashboard.settings import Settings
 
@@ -45,7 +46,8 @@ class Vault:
 
     def keep(self, connection: sa.Connection, owner: str, host: str, token: str) -> None:
         """Put a token in the place of the owner's last one at this host, within a transaction of the caller's."""
-        facts = inspect(token)
+        inspect(token)  # refuses what is none
+        wake(connection, owner, host)
         content = json.dumps({"owner": owner, "host": host, "token": token.strip()})
         connection.execute(tokens.delete().where(tokens.c.owner == owner, tokens.c.host == host))
         connection.execute(
@@ -53,7 +55,6 @@ class Vault:
                 owner=owner,
                 host=host,
                 sealed=self._lock.encrypt(content.encode()).decode(),
-                expires=facts.expires.timestamp() if facts.expires else None,
                 given=time.time(),
             )
         )
@@ -69,6 +70,7 @@ class Vault:
         with self._database.writing() as connection:
             if not token.strip():
                 connection.execute(tokens.delete().where(tokens.c.owner == owner, tokens.c.host == host))
+                wake(connection, owner, host)
                 return False
             needed = connection.scalar(
                 sa.select(runs.c.run_id).where(runs.c.owner == owner, runs.c.host == host, runs.c.state.in_(NEEDING)).limit(1)
@@ -81,6 +83,11 @@ class Vault:
         """The token to ask for a batch with: of those whose runs wait for it, one that has the roles; "" for none.
 
         Private batches are asked with the token of their owner alone.
+
+        Raises
+        ------
+        TokenExpired, TokenRefused
+            When the only tokens there were have expired, or were sealed with another key: their owner decides how to go on.
         """
         query = (
             sa.select(tokens.c.owner, tokens.c.host, tokens.c.sealed)
@@ -94,8 +101,13 @@ class Vault:
             query = query.where(tokens.c.owner == batch.owner)
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
-        found = [token for row in rows if (token := self._open(*row))]
-        return max(found, key=lambda token: _worth(token, roles_of_batch(batch.parameters)), default="")
+        opened = [self._open(*row) for row in rows]
+        best = max(filter(None, opened), key=lambda token: _worth(token, roles_of_batch(batch.parameters)), default="")
+        if opened and not best:
+            raise TokenRefused(f"The token for {batch.host} was sealed with another key: give it again, or go on without.")
+        if best and inspect(best).expired:
+            raise TokenExpired(f"The token for {batch.host} has expired: give a new one, or go on without.")
+        return best
 
     def _open(self, owner: str, host: str, sealed: str) -> str:
         """The token, "" when it was sealed with another key or for somebody else."""
@@ -107,9 +119,8 @@ class Vault:
         return str(content["token"]) if (content["owner"], content["host"]) == (owner, host) else ""
 
     def sweep(self) -> None:
-        """Remove tokens that have expired, or that no run needs."""
+        """Remove tokens that no run needs."""
         with self._database.writing() as connection:
-            connection.execute(tokens.delete().where(tokens.c.expires < time.time()))
             release(connection)
 
 
@@ -117,6 +128,13 @@ def release(connection: sa.Connection) -> None:
     """Remove the tokens whose owners have no run left that needs one."""
     waiting = sa.select(runs.c.run_id).where(runs.c.owner == tokens.c.owner, runs.c.host == tokens.c.host, runs.c.state.in_(NEEDING))
     connection.execute(tokens.delete().where(~sa.exists(waiting)))
+
+
+def wake(connection: sa.Connection, owner: str, host: str) -> None:
+    """Ask what waited for another token of this owner."""
+    mine = sa.select(run_batches.c.batch_id).join(runs).where(runs.c.owner == owner, runs.c.host == host)
+    waiting = (batches.c.batch_id.in_(mine), batches.c.state == "queued", batches.c.due == math.inf)
+    connection.execute(batches.update().where(*waiting).values(due=0.0))
 
 
 def _worth(token: str, needed: frozenset[str]) -> tuple[bool, bool]:

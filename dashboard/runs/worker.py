@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import math
 import os
 import sys
 import threading
@@ -60,23 +61,28 @@ class Worker:
         for order in self._ledger.in_queue():
             self._queue.put(order)
 
-    def turn(self) -> None:
-        """Fill the queue, advance the sums, settle the states of all active runs, show a sign of life."""
+    def turn(self) -> bool:
+        """Fill the queue, advance the sums, settle the states of all active runs, show a sign of life; whether a run is active."""
         active = self._ledger.active_runs()
-        for run_id, host in active.items():
-            for order in self._ledger.take_due(run_id, self._gate.room(host, AHEAD)):
+        for run_id, run in active.items():
+            for order in self._ledger.take_due(run_id, self._gate.room(run.host, AHEAD), probe=self._gate.trying(run.host)):
                 self._queue.put(order)
-        for run_id in [*active, *(run_id for run_id in self._folds if run_id not in active)]:
+        ended = [run_id for run_id in self._folds if run_id not in active]
+        for run_id in [*active, *self._ledger.known(ended)]:
             if self._not_before.get(run_id, 0.0) <= time.monotonic():
-                self._advance(run_id)
+                self._advance(run_id, active[run_id].plan_version if run_id in active else 0)
+        for run_id in ended:
+            self._folds.pop(run_id, None)
         os.utime(self._sign_of_life)
+        return bool(active)
 
-    def _advance(self, run_id: str) -> None:
+    def _advance(self, run_id: str, plan_version: int) -> None:
         """Add and publish, then give the run its state; a sum that fails ends the run or waits, it does not end the worker."""
         try:
             complete = self._ledger.complete(run_id)  # before adding: what arrives after this look is seen at the next turn
-            fold = self._folds.get(run_id) or RunFold(run_id, self._store.plan(run_id), self._ledger, self._products)
-            self._folds[run_id] = fold
+            fold = self._folds.get(run_id)
+            if fold is None or plan_version > fold.plan_version:
+                fold = self._folds[run_id] = RunFold(run_id, self._store.plan(run_id), self._ledger, self._products, plan_version)
             unpublished = fold.advance(last=complete)
             if complete and not unpublished:
                 del self._folds[run_id]
@@ -113,7 +119,7 @@ class Worker:
         self._not_before[run_id] = time.monotonic() + PAUSE_SECONDS
 
 
-def run_worker(settings: Settings, lock: int | None) -> NoReturn:
+def run_worker(settings: Settings, lock: int | None, idle_exit: float = math.inf) -> NoReturn:
     """Work until the process ends.
 
     Parameters
@@ -122,6 +128,8 @@ def run_worker(settings: Settings, lock: int | None) -> NoReturn:
         Where hosts, database and products are.
     lock
         Descriptor of the worker's lock when the caller's parent took it, None to take it here.
+    idle_exit
+        Seconds without anything to do after which it ends.
 
     Raises
     ------
@@ -145,9 +153,12 @@ def run_worker(settings: Settings, lock: int | None) -> NoReturn:
     try:
         queue.launch(max(host.jobs_in_flight for host in settings.hosts.values()))
         worker.recover()
-        while True:
-            _turn(worker)
+        busy_at = time.monotonic()
+        while time.monotonic() - busy_at < idle_exit:
+            if _turn(worker):
+                busy_at = time.monotonic()
             time.sleep(TICK_SECONDS)
+        _leave(0)
     except KeyboardInterrupt:
         _leave(0)
     except Exception:
@@ -155,13 +166,14 @@ def run_worker(settings: Settings, lock: int | None) -> NoReturn:
         _leave(1)
 
 
-def _turn(worker: Worker) -> None:
-    """One turn; a database that is locked or away for a while is waited for."""
+def _turn(worker: Worker) -> bool:
+    """One turn; whether there was anything to do. A database that is locked or away for a while is waited for."""
     try:
-        worker.turn()
+        return worker.turn()
     except DashboardError as error:
         log.warning("%s", error.sentence)
         time.sleep(PAUSE_SECONDS)
+        return True
 
 
 def _leave(code: int) -> NoReturn:
@@ -195,12 +207,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     parser = argparse.ArgumentParser(prog="worker", description="Work on runs until interrupted.")
     parser.add_argument("--parent-pipe", type=int, help="descriptor whose closing ends the worker")
     parser.add_argument("--lock", type=int, help="descriptor that holds the worker's lock")
+    parser.add_argument("--idle-exit", type=float, default=math.inf, help="end after so many seconds without anything to do")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     if options.parent_pipe is not None:
         threading.Thread(target=_end_with_parent, args=(options.parent_pipe,), daemon=True).start()
-    run_worker(Settings.from_environment(), options.lock)
+    run_worker(Settings.from_environment(), options.lock, options.idle_exit)
 
 
 if __name__ == "__main__":

@@ -208,8 +208,8 @@ def test_every_parameter_has_its_place(form: Form) -> None:
     form.open("Catalogue")
     form.open("Advanced")
     controls = [w for w in form.view.select(pn.widgets.Widget) if not isinstance(w, pn.widgets.Button | pn.widgets.Toggle | Words)]
-    examples_and_token, two_for_one, chosen_by_instrument = 2, 1, 1
-    assert len(controls) - examples_and_token == len(names(form.session.request)) - two_for_one - chosen_by_instrument
+    examples, two_for_one, chosen_by_instrument, in_the_header = 1, 1, 1, 1
+    assert len(controls) - examples == len(names(form.session.request)) - two_for_one - chosen_by_instrument - in_the_header
     assert len(form.shown) > before
 
 

@@ -22,6 +22,7 @@ from dashboard.errors import (
     NotAuthorized,
     RequestRefused,
     TokenExpired,
+    TokenRefused,
 )
 from tests.dispatcher.replay import Reply, answer, host, image_batch, recorded, serving
 from tests.dispatcher.test_obtain import polled
@@ -34,8 +35,8 @@ CASES = [
     ("24_wrong_product", RequestRefused, "product type no_such_product not in query_dictionary"),
     ("25_wrong_instrument", RequestRefused, 'instrument: "no_such_instr", known:'),
     ("26_expired_token", TokenExpired, "The token has expired, says staging: give a new one and resume."),
-    ("27_bad_signature_token", NotAuthorized, "The token provided is not valid"),
-    ("28_garbage_token", NotAuthorized, "cannot read the token"),
+    ("27_bad_signature_token", TokenRefused, "staging does not accept the token: give another one, or go on without."),
+    ("28_garbage_token", TokenRefused, "cannot read the token"),
     ("29_role_missing_all_private", NotAuthorized, "- integral-private-qla: this role is needed to access private INTEGRAL data"),
     ("30_no_token_role_needed", NotAuthorized, "- unige-hpc-extreme: it is needed to request > 500 ScW"),
     ("31_no_token_numerical", NotAuthorized, "general role is needed for p>50"),

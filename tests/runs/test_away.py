@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
 
 from dashboard.identity import Identity
-from dashboard.runs.gate import Gate
-from dashboard.runs.ledger import AHEAD, Ledger
+from dashboard.runs.gate import LOOK_AGAIN_SECONDS, Gate
+from dashboard.runs.ledger import Ledger, Order
 from dashboard.runs.obtaining import Obtainer
-from dashboard.runs.run_state import RunState
+from dashboard.runs.process import worker_lock
+from dashboard.runs.run_state import BatchState, RunState
 from dashboard.runs.schema import batches, open_database
 from dashboard.runs.store import RunStore
+from dashboard.runs.worker import Worker
+from dashboard.runs.workflow import BatchQueue
 from tests.dispatcher.replay import FakeTime, Reply, Script, answer, serving
 from tests.runs.sky_dispatcher import SkyDispatcher, plan_of, settings_in
 
@@ -25,10 +30,16 @@ REFUSING = "http://127.0.0.1:9"
 LOCKED = answer({"query_status": "failed", "job_monitor": {}, "exit_status": {"message": "Failed to acquire lock for directory"}})
 
 
+class Queue(list[Order]):
+    """What the worker wants to be asked for."""
+
+    put = list.append
+
+
 class Bench:
     """A run at the simulated host, worked on by hand; `host` says what stands at its address."""
 
-    def __init__(self, folder: Path, windows: int, **limits: int) -> None:
+    def __init__(self, folder: Path, windows: int, **limits: Any) -> None:
         self.settings = settings_in(folder)
         hosts = {name: replace(host, poll_seconds=0.01, **limits) for name, host in self.settings.hosts.items()}
         self.settings = replace(self.settings, hosts=hosts)
@@ -39,6 +50,9 @@ class Bench:
         self.ledger = Ledger(self.database, "test")
         self.store = RunStore(self.settings)
         self.run_id = self.store.start(plan_of(windows), Identity())
+        self.queue = Queue()
+        self.worker = Worker(self.settings, cast(BatchQueue, self.queue), self.ledger, self.gate)
+        worker_lock(self.settings).touch()
 
     @contextmanager
     def host(self, script: Script | None) -> Iterator[Obtainer]:
@@ -48,14 +62,16 @@ class Bench:
             yield Obtainer(replace(self.settings, simulated_url=url), self.ledger, self.gate)
 
     def turn(self, obtain: Obtainer) -> RunState:
-        """All pauses are over: ask for what the gate lets into the queue."""
-        passage = self.gate.passage("simulated")
-        self.time.now = max(self.time.now, passage.paused_until)
+        """All pauses are over: what the worker puts into its queue is asked for, one after the other."""
+        self.time.now = max(self.time.now, self.gate.passage("simulated").paused_until)
         with self.database.writing() as connection:
             connection.execute(batches.update().where(batches.c.due.is_not(None)).values(due=0.0))
-        for order in self.ledger.take_due(self.run_id, self.gate.room("simulated", AHEAD)):
+        self.worker.turn()
+        while self.queue:
+            order = self.queue.pop(0)
             obtain(order.batch_id, order.workflow_id)
-        self.ledger.settle(self.run_id, complete=self.ledger.complete(self.run_id), closed=self.gate.sentence("simulated"))
+        for run_id in self.ledger.active_runs():
+            self.ledger.settle(run_id, complete=self.ledger.complete(run_id), closed=self.gate.sentence("simulated"))
         return self.store.state(self.run_id)
 
     @property
@@ -64,7 +80,7 @@ class Bench:
             return list(connection.scalars(sa.select(batches.c.tries)))
 
 
-@pytest.mark.parametrize("script", [None, [Reply(b"", 502)], [Reply(hang_up=True)]], ids=["refuses", "fails", "hangs up"])
+@pytest.mark.parametrize("script", [None, [Reply(hang_up=True)]], ids=["refuses", "hangs up"])
 def test_while_a_host_is_away_batches_wait_without_losing_tries(tmp_path: Path, script: Script | None) -> None:
     bench = Bench(tmp_path, 12, failures_to_pause=1)
     with bench.host(script) as obtain:
@@ -101,6 +117,63 @@ def test_no_run_is_too_small_to_wait_for_its_host(tmp_path: Path, windows: int) 
         for _ in range(2):
             state = bench.turn(obtain)
     assert (state.state, state.n_done) == ("done", len(state.batches))
+
+
+@pytest.mark.parametrize("fault", [Reply(b"", 502), Reply(hang=True)], ids=["fails", "is silent"])
+def test_a_host_that_fails_or_is_silent_is_left_alone_too(tmp_path: Path, fault: Reply) -> None:
+    bench = Bench(tmp_path, 12, failures_to_pause=2, request_seconds=0.2)
+    with bench.host([fault]) as obtain:
+        for _ in range(2):
+            state = bench.turn(obtain)
+            assert (state.state, state.reason) == ("waiting", bench.gate.sentence("simulated"))
+    with bench.host(SkyDispatcher()) as obtain:
+        for _ in range(2):
+            state = bench.turn(obtain)
+    assert (state.state, state.n_done) == ("done", len(state.batches))
+
+
+def never(dispatcher: SkyDispatcher, lost: Collection[BatchState], fault: Reply) -> Callable[[dict[str, list[str]]], Reply]:
+    """A host at which the queries of some batches always end like this."""
+    first = {batch.scw[0] for batch in lost}
+    return lambda form: fault if form["scw_list"][0][:16] in first else dispatcher(form)
+
+
+@pytest.mark.parametrize("fault", [Reply(b"", 500), Reply(hang=True)], ids=["fails", "is silent"])
+@pytest.mark.parametrize("failures_to_pause", [1, 5])
+def test_batches_that_never_come_are_given_up_and_the_others_come(tmp_path: Path, fault: Reply, failures_to_pause: int) -> None:
+    bench = Bench(tmp_path, 12, failures_to_pause=failures_to_pause, request_seconds=0.3)
+    with bench.host(never(SkyDispatcher(), bench.store.state(bench.run_id).batches[:2], fault)) as obtain:
+        turns = (bench.turn(obtain) for _ in range(60))
+        state = next((state for state in turns if state.finished), bench.store.state(bench.run_id))
+    assert (state.state, state.n_failed, state.n_done) == ("done with failures", 2, len(state.batches) - 2)
+
+
+def test_batches_that_never_come_hold_up_no_later_run(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, 4)
+    with bench.host(never(SkyDispatcher(), bench.store.state(bench.run_id).batches, Reply(b"", 500))) as obtain:
+        assert any(bench.turn(obtain) and bench.gate.sentence("simulated") for _ in range(20))
+        later = bench.store.start(plan_of(4, first=40), Identity("bob"))
+        for _ in range(3):
+            bench.turn(obtain)
+        assert not bench.store.state(bench.run_id).finished
+    assert bench.store.state(later).state == "done", "of the first batches let through one was his"
+
+
+@pytest.mark.parametrize("seconds", [math.inf, 7200.0])
+def test_what_was_on_its_way_when_the_administrator_closed_looks_again_within_a_minute(tmp_path: Path, seconds: float) -> None:
+    bench = Bench(tmp_path, 2)
+
+    def close_and_hang_up(_: object) -> Reply:
+        bench.gate.pause("simulated", seconds, "Maintenance.")
+        return Reply(hang_up=True)
+
+    with bench.host(close_and_hang_up) as obtain:
+        state = bench.turn(obtain)
+    assert ([batch.state for batch in state.batches], bench.tries) == (["queued"], [0])
+    with bench.database.reading() as connection:
+        due = connection.scalar(sa.select(batches.c.due))
+    assert due is not None
+    assert due <= time.time() + LOOK_AGAIN_SECONDS, "as what waits before the gate does: a shorter pause may take the place of this one"
 
 
 def test_a_host_that_has_too_much_to_do_is_not_left_alone(tmp_path: Path) -> None:

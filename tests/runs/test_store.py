@@ -14,6 +14,7 @@ from dashboard.runs.ledger import AHEAD, Ledger
 from dashboard.runs.run_state import RunState
 from dashboard.runs.schema import open_database, refuse_network_disk
 from dashboard.runs.store import RunStore
+from dashboard.runs.upgrade import HEAD
 from dashboard.settings import Settings
 from tests.runs.sky_dispatcher import plan_of, settings_in
 
@@ -197,7 +198,7 @@ def test_the_database_is_in_wal_and_knows_its_schema(store: RunStore, settings: 
     store.versions([])
     with closing(sqlite3.connect(settings.data_dir / "dashboard.sqlite")) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone() == ("1",)
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (HEAD,)
 
 
 def test_a_network_disk_is_refused() -> None:

@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from dashboard.errors import NotAuthorized, RequestRefused
+from dashboard.errors import NotAuthorized, RequestRefused, TokenExpired, TokenRefused
 from dashboard.identity import Identity
 from dashboard.plan.plan import Plan
 from dashboard.plan.roles import LARGE
 from dashboard.runs.ledger import Ledger
+from dashboard.runs.rows import set_run
 from dashboard.runs.run_state import REVIEW
 from dashboard.runs.schema import open_database, runs, tokens
-from dashboard.runs.store import RunStore, set_run
+from dashboard.runs.store import RunStore
 from dashboard.runs.vault import Vault
 from dashboard.settings import Settings
 from tests.runs.sky_dispatcher import plan_of, settings_in
@@ -187,13 +188,15 @@ def test_another_token_is_used_from_the_next_query_on(bench: Bench) -> None:
 
 @pytest.mark.parametrize(("owner", "host"), [("bob", "simulated"), ("ada", "production")])
 def test_a_row_that_was_moved_opens_nothing(bench: Bench, owner: str, host: str) -> None:
-    elsewhere = plan_of(2, host_type="production")
+    elsewhere, token = plan_of(2, host_type="production"), signed()
     for user in ("ada", "bob"):
         bench.start(user)
         bench.start(user, plan=elsewhere)
-    assert bench.vault.replace("ada", "simulated", signed())
+    assert bench.vault.replace("ada", "simulated", token)
     bench.execute(tokens.update().values(owner=owner, host=host))
-    assert [bench.vault.token_for(batch) for batch in (BATCH, elsewhere.batches[0])] == ["", ""]
+    with pytest.raises(TokenRefused, match=host):
+        bench.vault.token_for(BATCH if host == "simulated" else elsewhere.batches[0])
+    assert bench.vault.token_for(elsewhere.batches[0] if host == "simulated" else BATCH) == ""
 
 
 def test_another_key_opens_nothing_and_says_so_without_the_token(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
@@ -201,25 +204,51 @@ def test_another_key_opens_nothing_and_says_so_without_the_token(bench: Bench, c
     bench.start("ada", token)
     with bench.database.reading() as connection:
         sealed = str(connection.scalar(sa.select(tokens.c.sealed)))
-    assert Vault(replace(bench.settings, key="k" * 32)).token_for(BATCH) == ""
+    with pytest.raises(TokenRefused, match="sealed with another key") as caught:
+        Vault(replace(bench.settings, key="k" * 32)).token_for(BATCH)
     assert [part for part in ("ada", "simulated", "given again") if part not in caplog.text] == []
-    assert [part for part in (sealed, *token.split(".")) if part in caplog.text] == []
+    assert [part for part in (sealed, *token.split(".")) if part in caplog.text + caught.value.sentence] == []
     caplog.clear()
     assert (bench.vault.token_for(BATCH), caplog.text) == (token, "")
 
 
-def test_what_was_tampered_with_opens_nothing(bench: Bench) -> None:
+@pytest.mark.parametrize("sealed", ["", "garbage", "é"])
+def test_what_was_tampered_with_opens_nothing(bench: Bench, sealed: str) -> None:
     bench.start("ada", signed())
-    for sealed in ("", "garbage", "é"):
-        bench.execute(tokens.update().values(sealed=sealed))
-        assert bench.vault.token_for(BATCH) == ""
+    bench.execute(tokens.update().values(sealed=sealed))
+    with pytest.raises(TokenRefused):
+        bench.vault.token_for(BATCH)
 
 
-def test_expired_and_unneeded_tokens_are_swept(bench: Bench) -> None:
-    for owner, token in {"ada": signed(), "bob": signed(lasts=-60), "eve": signed(), "for ever": signed(lasts=None)}.items():
+def test_a_token_that_has_expired_is_not_sent_and_its_owner_decides(bench: Bench) -> None:
+    old, new = signed(lasts=-60), signed()
+    run_id = bench.start("ada", old)
+    (order,) = bench.ledger.take_due(run_id)
+    with pytest.raises(TokenExpired, match="simulated has expired") as caught:
+        bench.vault.token_for(BATCH)
+    assert old not in caught.value.sentence
+    for given in (new, ""):
+        bench.ledger.wait_for_token(order.batch_id, caught.value)
+        assert bench.ledger.take_due(run_id) == []
+        bench.vault.replace("bob", "simulated", new)
+        bench.vault.replace("ada", "production", new)
+        assert bench.ledger.take_due(run_id) == [], "it waits for its owner's token at its host"
+        bench.vault.replace("ada", "simulated", given)
+        (order,) = bench.ledger.take_due(run_id)
+        assert bench.vault.token_for(BATCH) == given
+
+
+def test_a_token_that_has_expired_holds_up_nobody_who_waits_without_one(bench: Bench) -> None:
+    bench.start("bob", signed(lasts=-60))
+    bench.start("ada")
+    assert bench.vault.token_for(BATCH) == "", "what she asks takes no role"
+
+
+def test_what_no_run_needs_is_swept(bench: Bench) -> None:
+    for owner, token in {"ada": signed(), "bob": signed(), "for ever": signed(lasts=None)}.items():
         bench.start(owner, token)
-    bench.execute(runs.update().where(runs.c.owner == "eve").values(state="done"))
-    assert len(bench.kept()) == 4
+    bench.execute(runs.update().where(runs.c.owner == "bob").values(state="done"))
+    assert len(bench.kept()) == 3
     bench.vault.sweep()
     assert bench.kept() == {("ada", "simulated"), ("for ever", "simulated")}
 

@@ -1,0 +1,124 @@
+"""The plan of a run that goes on with other science windows: a longer interval, or without some of them.
+
+What is known is kept: name and position of the target, the names of the sky's sources, the lists that spectra and light
+curves are extracted for. So equal science windows make equal batches, and only what is new is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from dashboard.archive.pointings import Pointings
+from dashboard.archive.selection import sampled
+from dashboard.errors import NoScienceWindows, RequestError
+from dashboard.plan.making import Maker, union
+from dashboard.plan.plan import Plan
+from dashboard.request.request import Request
+
+SELECTION = {"T1", "T2", "radius", "revolutions", "scw_list"}
+"""Parameters that select science windows."""
+
+
+def replanned(plan: Plan, request: Request, pointings: Mapping[str, Pointings]) -> Plan:
+    """The same jobs for other science windows.
+
+    An image that was made for its catalogue alone stays as it is when that catalogue is decided: it is frozen with the run.
+
+    Parameters
+    ----------
+    plan
+        As the run has it.
+    request
+        Its request with the new selection; all else is as it was.
+    pointings
+        The archive's answer to it, by instrument. What the owner has taken out stays out.
+
+    Raises
+    ------
+    NoScienceWindows
+        When nothing is left for a job.
+    RequestError
+        When the request asks for something else besides other science windows.
+    """
+    before, after = ({key: value for key, value in r.items() if key not in SELECTION} for r in (dict(plan.request), request.to_dict()))
+    if changed := sorted(key for key in {*before, *after} if before.get(key) != after.get(key)):
+        raise RequestError(f"{changed[0]} of a run cannot change, only which science windows it is made of: start a new run.", changed[0])
+    maker = Maker(request, plan.batches[0].owner, plan.left_out)
+    for number, job in enumerate(plan.jobs):
+        windows = pointings[job.instrument]
+        decided = job.for_catalogue and not any(coming.image == number for coming in plan.coming)
+        if decided:
+            maker.keep(job, plan.batches_of(job))
+        elif job.product == "mosaic":
+            maker.add(job.instrument, "mosaic", job.band, sampled(windows, request.n_scw_image), for_catalogue=job.for_catalogue)
+        else:
+            maker.add(job.instrument, job.product, job.band, windows, plan.lists[job.instrument], plan.target.name)
+        if not maker.jobs[-1].batch_ids:
+            raise NoScienceWindows(f"No science window is left for {job.label}: choose an interval that has some, or put some back.")
+    left = {name: _remaining(plan, name, windows.swid) for name, windows in pointings.items()}
+    coming = tuple(replace(waiting, swid=left[waiting.instrument]) for waiting in plan.coming)
+    kept = maker.used.union(*(waiting.swid for waiting in coming), *plan.left_out.values())
+    return replace(
+        plan,
+        request=request.to_dict(),
+        pointings=union([plan.pointings, *pointings.values()], kept),
+        batches=tuple(maker.batches.values()),
+        jobs=tuple(maker.jobs),
+        coming=coming,
+    )
+
+
+def without(plan: Plan, swids: Collection[str]) -> Plan:
+    """The plan without some science windows, which stay out when the interval grows: the batches that held them are asked again.
+
+    Parameters
+    ----------
+    plan
+        As the run has it.
+    swids
+        Ids, with or without version.
+
+    Raises
+    ------
+    RequestError
+        When the plan has no such science windows.
+    NoScienceWindows
+        When nothing is left for a job.
+    """
+    out, members = {swid[:12] for swid in swids}, _members(plan)
+    if unknown := sorted(out.difference(*members.values())):
+        raise RequestError(f"The run has no science window {unknown[0]}: name some of its own.", "scw_list")
+    left_out = {name: tuple(sorted({*plan.left_out.get(name, ()), *(out & ids)})) for name, ids in members.items()}
+    return _again(replace(plan, left_out=left_out), members)
+
+
+def put_back(plan: Plan, swids: Collection[str]) -> Plan:
+    """The plan with science windows that had been taken out; raises as `without`."""
+    back, members = {swid[:12] for swid in swids}, _members(plan)
+    if unknown := sorted(back.difference(*plan.left_out.values())):
+        raise RequestError(f"The science window {unknown[0]} was not taken out: runs show names those that were.", "scw_list")
+    left_out = {name: tuple(swid for swid in ids if swid not in back) for name, ids in plan.left_out.items()}
+    return _again(replace(plan, left_out=left_out), members)
+
+
+def _again(plan: Plan, members: Mapping[str, set[str]]) -> Plan:
+    pointings = {name: plan.pointings.take(np.flatnonzero([s in ids for s in plan.pointings.swid])) for name, ids in members.items()}
+    return replanned(plan, Request.from_dict(plan.request), pointings)
+
+
+def _members(plan: Plan) -> dict[str, set[str]]:
+    """Science windows by instrument, those taken out among them."""
+    members = {name: set(ids) for name, ids in plan.left_out.items()}
+    for job in plan.jobs:
+        members.setdefault(job.instrument, set()).update(scw[:12] for batch in plan.batches_of(job) for scw in batch.scw)
+    for coming in plan.coming:
+        members.setdefault(coming.instrument, set()).update(coming.swid)
+    return members
+
+
+def _remaining(plan: Plan, instrument: str, swids: Collection[str]) -> tuple[str, ...]:
+    out = plan.left_out.get(instrument, ())
+    return tuple(swid for swid in swids if swid not in out)

@@ -1,0 +1,73 @@
+"""A run as JSON: for `--json`, for the file that stands in its folder, and for whoever reads that without us."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from dashboard.plan.plan import Plan
+from dashboard.runs.run_state import BatchState, RunState
+
+
+def run_document(state: RunState, plan: Plan | None = None) -> dict[str, Any]:
+    """JSON types only.
+
+    Parameters
+    ----------
+    state
+        The run.
+    plan
+        Its plan, for the request, target and jobs; left out when not given.
+    """
+    document: dict[str, Any] = {
+        "run_id": state.run_id,
+        "name": state.name,
+        "owner": state.owner,
+        "host": state.host,
+        "simulated": state.simulated,
+        "state": state.state,
+        "reason": state.reason,
+        "line_of_truth": state.line_of_truth,
+        "created": _iso(state.created),
+        "ended": _iso(state.ended),
+        "pinned": state.pinned,
+        "batches_done": state.n_done,
+        "batches_failed": state.n_failed,
+        "scw_asked": state.scw_total,
+        "exposure_done_s": round(state.exposure_done, 1),
+        "batches": [batch_document(number, batch) for number, batch in enumerate(state.batches, 1)],
+    }
+    if plan is not None:
+        document |= {
+            "request": dict(plan.request),
+            "target": {"name": plan.target.name, "ra_deg": plan.target.ra, "dec_deg": plan.target.dec, "origin": plan.target.origin},
+            "jobs": [{"number": number, "label": job.label, "sum": state.sums[number]} for number, job in enumerate(plan.jobs)],
+            "left_out_scw": {instrument: list(ids) for instrument, ids in plan.left_out.items()},
+            "archive": {"timesystem": plan.pointings.origin, "index_version": plan.pointings.index_version},
+        }
+    return document
+
+
+def batch_document(number: int, batch: BatchState) -> dict[str, Any]:
+    """JSON types only; `number` counts from 1 as on the page."""
+    return {
+        "number": number,
+        "batch_id": batch.batch_id,
+        "job": batch.job,
+        "state": batch.state,
+        "scw": list(batch.scw),
+        "scw_done": batch.scw_done,
+        "tstart_ijd": batch.tstart if math.isfinite(batch.tstart) else None,
+        "tstop_ijd": batch.tstop if math.isfinite(batch.tstop) else None,
+        "attempts": batch.attempts,
+        "reason": batch.reason,
+        "remedy": batch.remedy,
+        "dispatcher_job": batch.job_id,
+        "bytes": batch.n_bytes,
+        "updated": _iso(batch.updated),
+    }
+
+
+def _iso(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,164 @@
+"""Looking at runs: states, plans, histories, as far as a user may see them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from dashboard.errors import RunNotFound
+from dashboard.plan.plan import Plan
+from dashboard.runs.rows import batch_state
+from dashboard.runs.run_state import RunState
+from dashboard.runs.schema import Database, batches, events, open_database, run_batches, runs
+from dashboard.settings import Settings
+
+_SMALL = tuple(column for column in runs.c if column.name != "plan_json")
+_known_elapsed: dict[tuple[str, int], float] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change, for the history of a run or batch.
+
+    Attributes
+    ----------
+    at
+        Seconds since 1970 (UTC).
+    what, detail
+        The new state or the act, and a sentence where there is one.
+    batch_id
+        Of the batch it happened to, "" for the run itself.
+    """
+
+    at: float
+    what: str
+    detail: str
+    batch_id: str = ""
+
+
+class RunView:
+    """Runs as their owners see them. Cheap to build; safe to use from several threads and processes.
+
+    Parameters
+    ----------
+    settings
+        Where they are kept.
+    user
+        Whose runs; those of others do not exist for him. None for all, as the worker sees them.
+    """
+
+    def __init__(self, settings: Settings, user: str | None = None) -> None:
+        self._settings = settings
+        self._user = user
+
+    @property
+    def _database(self) -> Database:
+        return open_database(self._settings)
+
+    def state(self, run_id: str) -> RunState:
+        """The run and its batches in one snapshot.
+
+        Raises
+        ------
+        RunNotFound
+            When there is no such run.
+        """
+        with self._database.reading() as connection:
+            row = self._row(connection, run_id, *_SMALL)
+            elapsed = _elapsed(connection, run_id, row.plan_version)
+            members = connection.execute(_members(run_id).order_by(run_batches.c.position)).all()
+        request, sums = json.loads(row.request_json), json.loads(row.sums_json)
+        return RunState(
+            run_id=row.run_id,
+            name=row.name,
+            owner=row.owner,
+            host=row.host,
+            state=row.state,
+            version=row.version,
+            batches=tuple(batch_state(member) for member in members),
+            elapsed=elapsed,
+            sums=tuple(max(0, int(sums.get(str(job), 0))) for job in range(row.n_jobs)),
+            osa_version=str(request.get("osa_version", "")),
+            data_version=str(request.get("data_version", "")),
+            reason=row.reason,
+            created=row.created,
+            ended=row.ended,
+            pinned=row.pinned,
+            plan_version=row.plan_version,
+            tell=row.tell,
+        )
+
+    def versions(self, run_ids: Iterable[str]) -> dict[str, int]:
+        """Version by run, in one query; runs that do not exist are absent."""
+        with self._database.reading() as connection:
+            query = sa.select(runs.c.run_id, runs.c.version).where(runs.c.run_id.in_(list(run_ids)))
+            query = query if self._user is None else query.where(runs.c.owner == self._user)
+            return dict(connection.execute(query).all())
+
+    def list_runs(self, owner: str | None = None) -> tuple[RunState, ...]:
+        """The runs of an owner, or all, as far as the user may see them; the newest first."""
+        query = sa.select(runs.c.run_id).order_by(runs.c.created.desc())
+        for allowed in (owner, self._user):
+            query = query if allowed is None else query.where(runs.c.owner == allowed)
+        with self._database.reading() as connection:
+            found = connection.scalars(query).all()
+        return tuple(self.state(run_id) for run_id in found)
+
+    def plan(self, run_id: str) -> Plan:
+        """The plan of the run as it is now.
+
+        Raises
+        ------
+        RunNotFound
+            When there is no such run.
+        """
+        with self._database.reading() as connection:
+            text = self._row(connection, run_id, runs.c.plan_json).plan_json
+        return Plan.from_dict(json.loads(text))
+
+    def done_batches(self, batch_ids: Collection[str]) -> set[str]:
+        """Those of the batches whose products are stored."""
+        query = sa.select(batches.c.batch_id).where(batches.c.batch_id.in_(list(batch_ids)), batches.c.state == "done")
+        with self._database.reading() as connection:
+            return set(connection.scalars(query))
+
+    def history(self, run_id: str = "", batch_id: str = "") -> tuple[Event, ...]:
+        """What happened to a run, to all of its batches where both are given as "", or to a batch; the oldest first.
+
+        Raises
+        ------
+        RunNotFound
+            When there is no such run.
+        """
+        query = sa.select(events.c.at, events.c.what, events.c.detail, events.c.batch_id).order_by(events.c.id)
+        query = query.where(events.c.batch_id == batch_id) if batch_id else query.where(events.c.run_id == run_id)
+        with self._database.reading() as connection:
+            if run_id:
+                self._row(connection, run_id, runs.c.run_id)
+            return tuple(Event(*row) for row in connection.execute(query))
+
+    def _row(self, connection: sa.Connection, run_id: str, *columns: sa.Column[Any]) -> sa.Row[Any]:
+        """Columns of a run that the user may see."""
+        query = sa.select(*columns).where(runs.c.run_id == run_id)
+        row = connection.execute(query if self._user is None else query.where(runs.c.owner == self._user)).one_or_none()
+        if row is None:
+            raise RunNotFound(f"There is no run {run_id!r} here: see the list of runs for those there are.")
+        return row
+
+
+def _elapsed(connection: sa.Connection, run_id: str, plan_version: int) -> float:
+    """Seconds of the science windows of the run's jobs, each counted once: read once a plan."""
+    if (run_id, plan_version) not in _known_elapsed:
+        plan = json.loads(connection.execute(sa.select(runs.c.plan_json).where(runs.c.run_id == run_id)).scalar_one())
+        asked = {scw[:12] for batch in plan["batches"] for scw in batch["parameters"]["scw_list"]}
+        windows = zip(plan["pointings"]["swid"], plan["pointings"]["telapse"], strict=True)
+        _known_elapsed[run_id, plan_version] = sum(seconds for swid, seconds in windows if swid in asked)
+    return _known_elapsed[run_id, plan_version]
+
+
+def _members(run_id: str) -> sa.Select[Any]:
+    return sa.select(batches, run_batches).join(run_batches).where(run_batches.c.run_id == run_id)
