@@ -17,6 +17,11 @@ test: $(VENV)/.test chromium lint
 test-slow: $(VENV)/.test chromium
 	$(BIN)/python -m pytest -m slow --timeout 1800
 
+# The contract that the simulated observatory keeps, against the real services: needs network, and ODA_TOKEN for what takes a token.
+.PHONY: test-live
+test-live: $(VENV)/.test
+	$(BIN)/python -m pytest --live tests/live
+
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

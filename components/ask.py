@@ -56,12 +56,13 @@ class AskView(pn.viewable.Viewer):
         self._check = pn.widgets.Button(label="Plan", css_classes=["act", "half"], sizing_mode="stretch_width", margin=0)
         self._run = pn.widgets.Button(label="Run", css_classes=["act", "primary", "half"], sizing_mode="stretch_width", margin=0)
         self._advice: pn.widgets.Button | None = None
+        self._longer: pn.widgets.Button | None = None
         self._check.on_click(self._show_plan)
         self._run.on_click(self._start)
         self._more = pn.widgets.Toggle(label="▸ Advanced: position, rights, sampling", css_classes=["fold", "more"], margin=0)
         self._advanced: pn.Column | None = None
         self._more.param.watch(self._unfold, "value")
-        session.param.watch(self._show, ["plan", "problem", "busy", "faults"])
+        session.param.watch(self._show, ["plan", "problem", "busy", "faults", "run"])
         self._form[:] = [source, examples, instruments, products, *pairs, self._more]
         parts = (self._form, self._plan, self._check, self._run)
         self._column = pn.Column(*parts, css_classes=["ask"], sizing_mode="stretch_both", margin=0)
@@ -131,6 +132,19 @@ class AskView(pn.viewable.Viewer):
             self._set(s_max=self._session.s_max_advised)
             await self._planned()
 
+    async def _extend(self, *_: Any) -> None:
+        """Give the watched run the interval of the form; only what is new is asked."""
+        session = self._session
+        if session.run is None:
+            return
+        try:
+            session.busy = "looking up science windows"
+            number = await asyncio.to_thread(session.acts.extend, session.run, session.asked())
+            session.busy = ""
+            session.problem = "" if number else "Nothing is new in this interval: every batch is in the run already."
+        except DashboardError as error:
+            session.refuse(error)
+
     async def _start(self, *_: Any) -> None:
         session = self._session
         self._run.disabled = True
@@ -147,6 +161,14 @@ class AskView(pn.viewable.Viewer):
 
     def _show(self, *_: Any) -> None:
         self._plan.value = plan_card(self._session)
+        extendable = self._session.extendable
+        if self._longer is None and extendable:
+            self._longer = pn.widgets.Button(label="Extend the run to this interval", css_classes=["act", "advice"], margin=0)
+            self._longer.sizing_mode = "stretch_width"
+            self._longer.on_click(self._extend)
+            self._column.insert(self._column.index(self._check), self._longer)
+        if self._longer is not None:
+            self._longer.visible = extendable
         advised = self._session.s_max_advised
         if self._advice is None and advised is not None:
             self._advice = pn.widgets.Button(css_classes=["act", "advice"], sizing_mode="stretch_width", margin=0)

@@ -9,6 +9,7 @@ import panel as pn
 
 from components.files import FilesView
 from components.hosts import MARKS, HostsView
+from components.runs import RunsView
 from components.words import Words
 from dashboard.session import Session
 
@@ -17,6 +18,11 @@ const root = document.documentElement
 const dark = root.dataset.theme ? root.dataset.theme == "dark" : matchMedia("(prefers-color-scheme: dark)").matches
 root.dataset.theme = dark ? "light" : "dark"
 localStorage.setItem("integral-theme", root.dataset.theme)
+"""
+
+RING = """
+if (window.Notification && Notification.permission == "granted" && localStorage.getItem("integral-notify") == "yes" && cb_obj.text)
+  new Notification("INTEGRAL", {body: cb_obj.text})
 """
 
 SAVED_THEME = """
@@ -32,12 +38,18 @@ class HeaderView(pn.viewable.Viewer):
         super().__init__(**params)
         self._session = session
         self._title = Words("", "title")
-        self._host = pn.widgets.Button(label="Host", description="Hosts and token", css_classes=["act", "host"], margin=0)
+        self._host = pn.widgets.Button(label="Host", css_classes=["act", "host"], margin=0)
         self._host.on_click(self._toggle)
         self._hosts: HostsView | None = None
         theme = pn.widgets.Button(name="◐", description="Light or dark", css_classes=["act", "icon"], margin=0)
         theme.js_on_click(code=TOGGLE)
-        self._row = pn.Row(self._title, FilesView(session), self._host, theme, css_classes=["header"], margin=0)
+        self._list = pn.widgets.Button(label="Runs", css_classes=["act", "host"], margin=0)
+        self._list.on_click(self._toggle_runs)
+        self._runs: RunsView | None = None
+        self._bell = Words("", "bell", visible=False)
+        self._bell.jscallback(value=RING)
+        self._row = pn.Row(self._title, FilesView(session), self._list, self._host, theme, self._bell, css_classes=["header"], margin=0)
+        session.param.watch(self._ring, "run")
         session.param.watch(lambda _: self.refresh(), "run")
         session.param.watch(self._name_host, ["hosts", "plan"])
         session.request.param.watch(self._name_host, "host_type")
@@ -65,6 +77,26 @@ class HeaderView(pn.viewable.Viewer):
             self._hosts = HostsView(self._session)
             self._row.append(self._hosts)
         self._hosts.__panel__().visible = self._session.comparing
+        if self._runs is not None:
+            self._runs.__panel__().visible = False
+
+    async def _toggle_runs(self, *_: Any) -> None:
+        """Open or close the list of runs."""
+        shown = self._runs is not None and self._runs.__panel__().visible
+        if self._hosts is not None and self._session.comparing:
+            self._toggle()
+        if self._runs is None:
+            self._runs = RunsView(self._session)
+            self._row.append(self._runs)
+        self._runs.__panel__().visible = not shown
+        if not shown:
+            await self._runs.refresh()
+
+    def _ring(self, event: Any) -> None:
+        """A run that ends while it is watched rings in the browsers that want it."""
+        before, now = event.old, event.new
+        if before and now and before.run_id == now.run_id and before.state != now.state and (now.finished or now.state == "waiting"):
+            self._bell.value = f"{now.name}: {now.state}. {now.reason or now.line_of_truth}"
 
     def refresh(self) -> None:
         """Name the watched run."""

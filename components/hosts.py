@@ -30,7 +30,7 @@ def host_rows(looks: Mapping[str, HostLook], chosen: str) -> str:
         rows.append(
             f'<tr{" class=chosen" if name == chosen else ""} title="{escape(look.detail)}"><td><b>{escape(name)}</b> '
             f"<small>{escape(host.note)}</small></td>"
-            f'<td class="{state}">{mark} {look.word}</td><td class="number">{speed}</td><td>{escape(version)}</td>'
+            f'<td class="state {state}">{mark} {look.word}</td><td class="number">{speed}</td><td>{escape(version)}</td>'
             f'<td class="number" title="{limits}">{look.in_flight} of {host.jobs_in_flight}</td></tr>'
         )
     head = "<tr><th>host</th><th>state</th><th>latency</th><th>version</th><th>jobs</th></tr>"

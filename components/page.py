@@ -102,7 +102,11 @@ class Page(pn.viewable.Viewer):
 
     def _address(self, event: Any) -> None:
         """The address names the run, so that it is found again after the browser was closed."""
-        if pn.state.location is not None and event.new is not None:
+        if pn.state.location is None:
+            return
+        if event.new is None:
+            pn.state.location.search = ""
+        elif event.old is None or event.old.run_id != event.new.run_id:
             pn.state.location.update_query(run=event.new.run_id)
 
     def _refresh(self) -> None:

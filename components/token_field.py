@@ -60,7 +60,8 @@ class TokenField(pn.viewable.Viewer):
         self.refresh()
 
     def __panel__(self) -> pn.viewable.Viewable:
-        parts = (self._field, self._file, self._forget, self._fault, self._told)
+        or_file = Words('<span class="quiet">or the file that holds it</span>')
+        parts = (self._field, or_file, self._file, self._forget, self._fault, self._told)
         return pn.Column(*parts, css_classes=["token"], margin=0, sizing_mode="stretch_width")
 
     def refresh(self, *_: Any) -> None:

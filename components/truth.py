@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
 import panel as pn
 
+from components.batches import BatchesView
 from components.job_words import INSTRUMENTS, job_name
 from components.words import Words
+from dashboard.errors import DashboardError
 from dashboard.plan.job import Coming, Job
 from dashboard.runs.run_state import REVIEW, BatchState, RunState
 from dashboard.session import Session
 
-MARKS = {"done": "", "reused": "", "failed": "!", "running": "", "cancelled": "×"}
+MARKS = {"done": "", "reused": "", "failed": "!", "running": "", "cancelled": "×", "excluded": "–"}
 IDLE = "Nothing asked yet. Choose a source and an interval on the left; the plan appears before anything is sent."
 
 
@@ -48,6 +51,10 @@ def truth_line(run: RunState | None, jobs: Sequence[Job] = (), coming: Sequence[
     head, _, rest = run.line_of_truth.partition(", ")
     failed = [f"batch {n}: {escape(b.reason)}" for n, b in enumerate(run.batches, 1) if b.state == "failed" and b.reason]
     simulated = '<b class="tag sim">SIMULATED</b>' if run.simulated else ""
+    if run.reason:
+        word_reason = f'<span class="warn" role="status">{escape(run.reason)}</span>'
+    else:
+        word_reason = ""
     reasons = f'<span class="bad">{failed[0]}{f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""}</span>' if failed else ""
     rest = rest.removesuffix(", SIMULATED")
     word = run.state.upper()
@@ -58,24 +65,62 @@ def truth_line(run: RunState | None, jobs: Sequence[Job] = (), coming: Sequence[
     return (
         f'<div class="truth"><span class="told"><strong>{escape(head)}</strong>, {escape(rest)}</span>'
         f'<b class="tag {escape(run.state.replace(" ", "-"))}">{escape(word)}</b>{simulated}'
-        f'<span class="cells" role="img" aria-label="{escape(head)}">{cells(run, jobs)}</span>{later}{reasons}</div>'
+        f'<span class="cells" role="img" aria-label="{escape(head)}">{cells(run, jobs)}</span>{later}{word_reason}{reasons}</div>'
     )
 
 
 class TruthView(pn.viewable.Viewer):
-    """Shows the watched run's line; changes only when its text does."""
+    """Shows the watched run's line, and what can be done with the run; changes only when its text does."""
 
     def __init__(self, session: Session, **params: Any) -> None:
         super().__init__(**params)
         self._session = session
-        self._html = Words(self._line, "truth-pane")
+        self._html = Words(self._line, "line")
+        self._row = pn.Row(self._html, css_classes=["truth-pane"], margin=0)
+        self._buttons: dict[str, pn.widgets.Button] = {}
+        self._batches: BatchesView | None = None
         session.param.watch(self._refresh, "run")
+        self._refresh()
 
     def __panel__(self) -> pn.viewable.Viewable:
-        return self._html
+        return self._row
 
     def _refresh(self, *_: Any) -> None:
+        run = self._session.run
         self._html.value = self._line
+        if run is None:
+            for button in self._buttons.values():
+                button.visible = False
+            return
+        if not self._buttons:
+            acts = {"Batches": self._open, "Retry failed": self._retry, "Cancel": self._cancel}
+            for name, act in acts.items():
+                self._buttons[name] = pn.widgets.Button(label=name, css_classes=["act", "small"], margin=0)
+                self._buttons[name].on_click(act)
+            self._row.extend(self._buttons.values())
+        lost = any(batch.state in {"failed", "cancelled"} for batch in run.batches)
+        for name, offered in {"Batches": True, "Retry failed": lost, "Cancel": not run.finished or run.state == REVIEW}.items():
+            self._buttons[name].visible = offered
+
+    def _open(self, *_: Any) -> None:
+        """Show or hide the batches; their table is built when it is first looked at."""
+        if self._batches is None:
+            self._batches = BatchesView(self._session)
+            self._row.append(self._batches)
+        self._batches.toggle()
+
+    async def _retry(self, *_: Any) -> None:
+        await self._act(self._session.acts.retry)
+
+    async def _cancel(self, *_: Any) -> None:
+        await self._act(self._session.acts.cancel)
+
+    async def _act(self, act: Callable[[RunState], object]) -> None:
+        if self._session.run is not None:
+            try:
+                await asyncio.to_thread(act, self._session.run)
+            except DashboardError as error:
+                self._session.refuse(error)
 
     @property
     def _line(self) -> str:

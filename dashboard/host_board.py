@@ -1,6 +1,6 @@
 """How the hosts are, found out in the background by one thread a process, for all sessions that look.
 
-A host is asked while somebody looks at it, every half minute and never more often, whoever looks.
+A host is asked while somebody looks at it, every half minute and, while it is silent, every five seconds, whoever looks.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from dashboard.settings import Settings
 
 TURN_SECONDS: Final = 1.0
 ASKED_EVERY: Final = 30.0
+ASKED_AGAIN: Final = 5.0
+"""Seconds after which a host that did not answer is asked again."""
 LOOKED_AT: Final = 10.0
 """Seconds for which a look keeps a host being asked."""
 
@@ -129,7 +131,7 @@ class HostBoard:
                 now = time.monotonic()
                 with self._lock:
                     wanted = [name for name, at in self._wanted.items() if now - at < LOOKED_AT and name in self._looks]
-                due = [name for name in wanted if now - self._asked.get(name, -ASKED_EVERY) >= ASKED_EVERY]
+                due = [name for name in wanted if now - self._asked.get(name, -ASKED_EVERY) >= self._pause(name)]
                 self._asked.update(dict.fromkeys(due, now))
                 for name in due:
                     pool.submit(self._ask, name)
@@ -137,8 +139,15 @@ class HostBoard:
                     self._read_gates()
                 pause.wait(TURN_SECONDS)
 
+    def _pause(self, name: str) -> float:
+        health = self._looks[name].health
+        return ASKED_EVERY if health is not None and health.reachable else ASKED_AGAIN
+
     def _ask(self, name: str) -> None:
-        health = check_host(present_host(self._settings, name))
+        host = present_host(self._settings, name)
+        if not host.dispatcher_url:
+            return  # the simulated one is still starting
+        health = check_host(host)
         with self._lock:
             self._looks[name] = replace(self._looks[name], health=health)
 

@@ -25,6 +25,7 @@ from dashboard.products.mosaic import Mosaic
 from dashboard.request.checks import problems
 from dashboard.request.request import Request
 from dashboard.road import prepare
+from dashboard.run_acts import RunActs, extends
 from dashboard.runs.process import ensure_worker, host_for
 from dashboard.runs.run_state import REVIEW, RunState
 from dashboard.runs.store import RunStore
@@ -76,6 +77,7 @@ class Session(param.Parameterized):
         self.identity = identity
         self.store = RunStore(settings, identity.user)
         self.account = account_of(settings, identity.user)
+        self.acts = RunActs(settings, self.store, self.account)
         self.findings: Findings | None = None
         self.look: Look | None = None
         self._watch: Watch | None = None
@@ -105,6 +107,16 @@ class Session(param.Parameterized):
     def s_max_advised(self) -> int | None:
         """A better s_max for the plan: the most that the user's roles allow; None when it is well chosen."""
         return self.account.at(self.plan.host).advised_s_max(self.plan) if self.plan else None
+
+    @property
+    def extendable(self) -> bool:
+        """Whether the request asks for what the watched run asks, in another interval."""
+        if self.look is None or self.faults or self.look.state.state == REVIEW:
+            return False
+        try:
+            return extends(self.look.plan, self.asked())
+        except RequestError:
+            return False
 
     def take_token(self, text: str) -> None:
         """Blocking: use a token for the chosen host, also for what runs there; "" for none.
@@ -219,6 +231,12 @@ class Session(param.Parameterized):
         """Look at the mosaic of another job."""
         self.shown = number
         self._take(self.look)
+
+    def leave_run(self) -> None:
+        """Look at no run any more; the request stays."""
+        self._watch, self.findings, self.look, self.draft = None, None, None, None
+        self.run = None
+        self.product_version += 1
 
     def watch_run(self, run_id: str) -> None:
         """Look at another run from its beginning."""

@@ -9,6 +9,10 @@
 | INTEGRAL_DASHBOARD_HOSTS | TOML file of dispatchers, see `dashboard.hosts` | those of the service description |
 | INTEGRAL_DASHBOARD_USERS | "single": who can open the page is the user; "login": users are those of Panel's login | single |
 | INTEGRAL_DASHBOARD_KEY | secret that seals tokens and signs downloads | a file in the data folder |
+| INTEGRAL_DASHBOARD_QUOTA_GB | most that products may take | none |
+| INTEGRAL_DASHBOARD_WEBHOOK | address that is told, by POST of JSON, when a run ends or waits | none |
+| INTEGRAL_DASHBOARD_MAIL | smtp[s]://user:password@host:port?from=address, for users who want to be told by e-mail | none |
+| INTEGRAL_DASHBOARD_ADDRESS | address of the page as users reach it, for links in such news | none |
 | INTEGRAL_DASHBOARD_CATALOG_HOSTS | hosts from which isdc_cat_url may be fetched: host or host:port, comma between | none |
 """
 
@@ -38,6 +42,10 @@ class Settings:
     hosts_file: str = ""
     single_user: bool = True
     key: str = field(default="", repr=False)
+    quota_bytes: float | None = None
+    webhook_url: str = field(default="", repr=False)
+    mail_url: str = field(default="", repr=False)
+    address: str = ""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -68,4 +76,20 @@ class Settings:
             hosts_file=hosts_file and str(Path(hosts_file).expanduser().absolute()),
             single_user=users != "login",
             key=key,
+            quota_bytes=_gigabytes(env, "INTEGRAL_DASHBOARD_QUOTA_GB"),
+            webhook_url=env.get("INTEGRAL_DASHBOARD_WEBHOOK", "").strip(),
+            mail_url=env.get("INTEGRAL_DASHBOARD_MAIL", "").strip(),
+            address=env.get("INTEGRAL_DASHBOARD_ADDRESS", "").strip(),
         )
+
+
+def _gigabytes(env: Mapping[str, str], name: str) -> float | None:
+    """A size in bytes, given in GB; None when the variable is not set."""
+    text = env.get(name, "").strip()
+    try:
+        size = float(text) if text else None
+    except ValueError:
+        size = -1.0
+    if size is not None and not 0 < size < 1e9:
+        raise SettingsError(f"{name} is {text[:40]!r}: it must be a number of gigabytes above 0.")
+    return None if size is None else size * 1e9

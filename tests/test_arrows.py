@@ -21,7 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "combine": {"products"},
     "analysis": {"products", "combine"},
     "dispatcher": {"products", "plan"},
-    "runs": {"request", "archive", "plan", "dispatcher", "products", "combine", "analysis"},
+    "runs": {"request", "archive", "plan", "dispatcher", "products", "combine", "analysis", "notices"},
     "export": {"products", "analysis"},
     "notices": {"dispatcher"},
     "observatory": set(),

@@ -193,8 +193,8 @@ class Ledger:
         with self._database.reading() as connection:
             return _ended(connection, run_id)
 
-    def settle(self, run_id: str, *, complete: bool, closed: str = "") -> None:
-        """Give an active run the state its batches imply.
+    def settle(self, run_id: str, *, complete: bool, closed: str = "") -> str:
+        """Give an active run the state its batches imply; that state if it is another one, else "".
 
         Parameters
         ----------
@@ -212,12 +212,17 @@ class Ledger:
                 before, after, reason = _implied(connection, run_id, complete, closed)
                 if after != before:
                     set_run(connection, run_id, after, reason=reason)
+                    return after
+        return ""
 
-    def set_run(self, run_id: str, state: str, reason: str = "") -> None:
-        """Give a run that is not ended a state."""
+    def set_run(self, run_id: str, state: str, reason: str = "") -> str:
+        """Give a run that is not ended a state; that state if it is another one, else ""."""
         with self._database.writing() as connection:
-            if connection.scalar(sa.select(runs.c.state).where(runs.c.run_id == run_id)) in ACTIVE_RUN:
+            before = connection.scalar(sa.select(runs.c.state).where(runs.c.run_id == run_id))
+            if before in ACTIVE_RUN:
                 set_run(connection, run_id, state, reason=reason)
+                return state if state != before else ""
+        return ""
 
 
 def _ended(connection: sa.Connection, run_id: str) -> bool:

@@ -12,9 +12,11 @@ import sqlalchemy as sa
 
 from dashboard.errors import RequestError
 from dashboard.identity import Identity
+from dashboard.notices.mail_server import is_address
 from dashboard.plan.making import continued
 from dashboard.plan.plan import Plan
 from dashboard.products.catalog import SourceCatalog
+from dashboard.runs.capacity import refuse_without_room
 from dashboard.runs.field import refuse_too_wide
 from dashboard.runs.products import ProductStore, batch_file
 from dashboard.runs.rows import add_batches, ask_again, note, note_batches, set_run, touch
@@ -50,10 +52,13 @@ class RunStore(RunView):
         ------
         ProductError
             When the science windows do not fit into one mosaic.
+        StorageFull
+            When there is no room for what it would bring.
         RunError
             When the store cannot be written.
         """
         refuse_too_wide(plan)
+        refuse_without_room(self._settings, plan, self.done_batches([batch.batch_id for batch in plan.batches]))
         now = time.time()
         run_id = f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         with self._database.writing() as connection:
@@ -106,6 +111,7 @@ class RunStore(RunView):
             When the science windows do not fit into one mosaic.
         """
         refuse_too_wide(plan)
+        refuse_without_room(self._settings, plan, self.done_batches([batch.batch_id for batch in plan.batches]))
         wanted = {batch.batch_id: position for position, batch in enumerate(plan.batches)}
         with self._database.writing() as connection:
             row = self._row(connection, run_id, runs.c.state, runs.c.host)
@@ -254,6 +260,18 @@ class RunStore(RunView):
         note_batches(connection, "cancelled", "It is waited for no longer; MMODA goes on computing it, for it knows no cancelling.", sent)
         touch(connection, list(mine))
         return len(mine), len(sent)
+
+    def tell(self, run_id: str, address: str) -> None:
+        """Tell this e-mail address when the run has ended, "" for nobody.
+
+        Raises
+        ------
+        RequestError
+            When it is no address.
+        """
+        if address and not is_address(address):
+            raise RequestError(f"{address[:60]!r} is no e-mail address such as ada@example.org.")
+        self._set(run_id, "its end will be told" if address else "its end will not be told", tell=address)
 
     def _keep_token(self, connection: sa.Connection, run_id: str, token: str) -> None:
         if token:

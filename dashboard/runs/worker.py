@@ -22,6 +22,7 @@ from dashboard.combine.resample import warm
 from dashboard.errors import DashboardError, WorkerRefused
 from dashboard.plan.making import catalogue_of_image
 from dashboard.plan.plan import Plan
+from dashboard.runs.announcing import Announcer
 from dashboard.runs.fold import RunFold
 from dashboard.runs.gate import Gate
 from dashboard.runs.ledger import AHEAD, Ledger
@@ -51,6 +52,7 @@ class Worker:
         self._settings, self._queue, self._ledger, self._gate = settings, queue, ledger, gate
         self._store = RunStore(settings)
         self._products = ProductStore(settings.storage_url)
+        self._announcer = Announcer(settings)
         self._sign_of_life = worker_lock(settings)
         self._folds: dict[str, RunFold] = {}
         self._not_before: dict[str, float] = {}
@@ -88,15 +90,16 @@ class Worker:
                 del self._folds[run_id]
                 if fold.plan.coming:
                     return self._catalogue_is_there(run_id, fold.plan)
-            self._ledger.settle(run_id, complete=complete and not unpublished, closed=self._gate.sentence(fold.plan.host))
+            closed = self._gate.sentence(fold.plan.host)
+            self._took(run_id, self._ledger.settle(run_id, complete=complete and not unpublished, closed=closed))
         except DashboardError as error:
             log.warning("Run %s: %s", run_id, error.sentence)
-            self._ledger.set_run(run_id, "waiting" if error.retryable else "done with failures", error.sentence)
+            self._took(run_id, self._ledger.set_run(run_id, "waiting" if error.retryable else "done with failures", error.sentence))
             self._drop(run_id)
         except Exception as error:
             log.exception("Run %s", run_id)
             reason = f"An unexpected error ({type(error).__name__}) stopped the addition of its batches: report it with the worker's log."
-            self._ledger.set_run(run_id, "done with failures", reason)
+            self._took(run_id, self._ledger.set_run(run_id, "done with failures", reason))
             self._drop(run_id)
 
     def _catalogue_is_there(self, run_id: str, plan: Plan) -> None:
@@ -106,13 +109,18 @@ class Worker:
         ready = [number for number in images if state.sums[number]]
         if not ready:
             reason = f"No batch of the image ({plan.jobs[images[0]].label}) came back, so that there is no catalogue: retry what failed."
-            self._ledger.set_run(run_id, "done with failures", reason)
+            self._took(run_id, self._ledger.set_run(run_id, "done with failures", reason))
         elif plan.request.get("review_catalog"):
-            self._ledger.set_run(run_id, REVIEW, "The image's catalogue is there: look at it, then go on.")
+            self._took(run_id, self._ledger.set_run(run_id, REVIEW, "The image's catalogue is there: look at it, then go on."))
         else:
             for number in ready:
                 catalog, _ = catalogue_of_image(plan, number, load_sources(self._settings, state, number))
                 self._store.go_on(run_id, number, catalog)
+
+    def _took(self, run_id: str, state: str) -> None:
+        """A run has taken another state; "" when it has not."""
+        if state:
+            self._announcer.tell(run_id, state)
 
     def _drop(self, run_id: str) -> None:
         self._folds.pop(run_id, None)

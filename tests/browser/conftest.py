@@ -183,6 +183,11 @@ class Visitor:
 
     def unfold(self) -> None:
         self.page.get_by_role("button", name=re.compile("Advanced")).click()
+        self.page.get_by_label("s_max").first.wait_for()
+
+    def open_hosts(self) -> None:
+        """Open "Hosts and token" from the header."""
+        self.page.get_by_role("button", name=re.compile("·")).click()
         self.page.get_by_label("token").first.wait_for()
 
     def read(self, text: str | re.Pattern[str], seconds: float = 60) -> None:

@@ -12,7 +12,7 @@ from tests.conftest import Observatory
 
 UNITS = {
     **{"Source": "", "From": "UTC", "To": "UTC", "E min": "keV", "E max": "keV", "Radius": "deg", "Threshold": "sigma"},
-    **{"RA": "deg", "DEC": "deg", "s_max": "ScW", "host_type": "", "integral_data_rights": "", "osa_version": "", "data_version": ""},
+    **{"RA": "deg", "DEC": "deg", "s_max": "ScW", "integral_data_rights": "", "osa_version": "", "data_version": ""},
     **{"bands": "keV", "scw_list": "", "revolutions": "", "isdc_cat_url": "path or address"},
 }
 
@@ -40,15 +40,13 @@ def test_every_control_has_its_unit_and_its_help(site: Served, visitor: Visitor)
         text = f"{label} [{unit}]" if unit else label
         expect(visitor.page.get_by_label(text, exact=True)).to_have_count(1)
     helped = visitor.page.locator(".bk-input-group label").filter(has=visitor.page.locator(".bk-description"))
-    expect(helped).to_have_count(len(UNITS) + 2, timeout=5000)
-    host = visitor.field("host_type")
-    assert set(host.locator("option").all_inner_texts()) >= {"simulated", "production", "staging"}
+    expect(helped).to_have_count(len(UNITS) + 1, timeout=5000)
     assert set(visitor.field("integral_data_rights").locator("option").all_inner_texts()) >= {"public", "all-private"}
 
 
 def test_a_token_is_taken_in_secret(site: Served, visitor: Visitor) -> None:
     visitor.open(site.url)
-    visitor.unfold()
+    visitor.open_hosts()
     field = visitor.page.get_by_label("token").first
     expect(field).to_have_attribute("type", "password")
     field.fill("no-token-at-all")

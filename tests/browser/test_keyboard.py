@@ -97,7 +97,7 @@ def test_enter_and_space_act(finished: str, visitor: Visitor) -> None:
 
     go_to(visitor, "▸ Advanced")
     press("Space")
-    visitor.page.get_by_label("token").first.wait_for()
+    visitor.page.get_by_label("s_max").first.wait_for()
     go_to(visitor, "Vela X-1")
     press("Enter")
     expect(visitor.field("Source")).to_have_value("Vela X-1")

@@ -5,6 +5,7 @@ import math
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -58,7 +59,7 @@ def test_the_latency_is_that_of_the_first_question() -> None:
 
 @pytest.mark.parametrize(
     "version",
-    [None, 136, ["1.3.6"], {"a": 1}, "", "unknown", "1", "1.3.6 <b>", "1." + "3" * 40, "1.3\n", "eyJ.e30.x", "1.3.6; smtp", "١.٢"],
+    [None, 136, ["1.3.6"], {"a": 1}, "", "unknown", "1", "1.3.6 <b>", "1." + "3" * 40, "1.3\n", "eyJ.e30.x", "1.3.6; a", "١.٢"],
 )
 def test_what_is_not_shaped_like_a_version_is_none(version: Any) -> None:
     with serving([NAMES, answer({**REFUSAL, "cdci_data_analysis_version": version}, 400)]) as server:
@@ -106,7 +107,7 @@ def test_nothing_else_of_a_refusal_is_kept() -> None:
 
 def test_a_version_that_does_not_come_keeps_nobody_beyond_the_deadline() -> None:
     with serving([NAMES, Reply(hang=True)]) as server:
-        health = check_host(host(server.url), seconds=0.3)
+        health = check_host(host(server.url), seconds=1.5)
         assert len(questions(server)) == 2
     assert (health.reachable, health.version) == (True, "")
 
@@ -123,7 +124,7 @@ def test_other_statuses_are_no_dispatcher_and_redirects_are_not_followed(status:
 @pytest.mark.parametrize(
     "body",
     [
-        b"<html>maintenance</html>",
+        b"<html>",
         b'{"isgri": 1}',
         b'"isgri"',
         b"null",
@@ -145,13 +146,15 @@ def test_what_is_no_list_of_names_is_no_dispatchers(body: bytes) -> None:
     assert "html" not in health.detail
 
 
-def test_of_a_huge_answer_a_megabyte_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    packed = gzip.compress(b'["RA"' + b" " * 30_000_000 + b"]")
-    for reply in (Reply(b'["RA"]' + b" " * 30_000_000), Reply(packed, headers={"Content-Encoding": "gzip"})):
-        with serving([reply]) as server:
-            health = check_host(host(server.url), seconds=30.0)
-        assert not health.reachable
-        assert "not as a dispatcher" in health.detail
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+def test_of_a_huge_answer_the_beginning_is_read(coding: str) -> None:
+    """It would be a list of names, if it ever came to its end."""
+    body = b'["RA"' + b" " * 30_000_000 + b"]"
+    sent = Reply(gzip.compress(body) if coding == "gzip" else body, headers={"Content-Encoding": coding}, hang=True)
+    with serving([replace(sent, cut=int(len(sent.body) * 0.9))]) as server:
+        health = check_host(host(server.url), seconds=20.0)
+    assert not health.reachable
+    assert "not as a dispatcher" in health.detail
 
 
 @pytest.mark.parametrize("reply", [Reply(hang=True), Reply(NAMES.body, hang=True, cut=3)], ids=["silent", "stuck"])

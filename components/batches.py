@@ -1,0 +1,144 @@
+"""The batches of the watched run, one a row: what happened to each, and what can be done about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
+
+import pandas as pd
+import panel as pn
+
+from components.job_words import job_name
+from components.words import Words
+from dashboard.errors import DashboardError
+from dashboard.runs.run_state import BatchState, RunState
+from dashboard.runs.run_view import Event
+from dashboard.session import Session
+
+COLUMNS = {"batch": 52, "job": 190, "state": 100, "ScW": 74, "first ScW": 118, "tries": 50, "reason": 330}
+
+
+def batch_table(run: RunState, names: tuple[str, ...]) -> pd.DataFrame:
+    """A row a batch, numbered from 1 as on the line of truth."""
+    rows = [
+        (
+            number,
+            names[batch.job] if batch.job < len(names) else "",
+            batch.state,
+            f"{batch.scw_done} of {batch.scw_total}",
+            batch.scw[0][:12],
+            batch.attempts,
+            f"{batch.reason} {batch.remedy}".strip(),
+        )
+        for number, batch in enumerate(run.batches, 1)
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def history_lines(events: tuple[Event, ...], batch: BatchState, number: int) -> str:
+    """HTML of what happened to a batch."""
+    rows = "".join(
+        f'<tr><td class="number">{datetime.fromtimestamp(event.at, UTC):%Y-%m-%d %H:%M:%S}</td>'
+        f"<td>{escape(event.what)}</td><td>{escape(event.detail)}</td></tr>"
+        for event in events
+    )
+    job = f", job {escape(batch.job_id)} at the dispatcher" if batch.job_id else ""
+    head = f"<p><b>Batch {number}</b>: {batch.scw_total} ScW, {batch.scw[0]} to {batch.scw[-1]}{job}</p>"
+    return f'{head}<table class="plain history"><tr><th>UTC</th><th>what</th><th>detail</th></tr>{rows}</table>'
+
+
+class BatchesView(pn.viewable.Viewer):
+    """A panel below the line of truth. Choose rows, then act on them; the history of the last one chosen stands below."""
+
+    def __init__(self, session: Session, **params: Any) -> None:
+        super().__init__(**params)
+        self._session = session
+        self._table = pn.widgets.Tabulator(
+            self._frame(),
+            show_index=False,
+            disabled=True,
+            selectable="checkbox",
+            widths=COLUMNS,
+            layout="fit_data_stretch",
+            height=250,
+            sizing_mode="stretch_width",
+            css_classes=["sources", "batches"],
+            margin=0,
+        )
+        self._told, self._history = Words(""), Words("", "history")
+        acts = {"Retry": self._retry, "Exclude": self._exclude, "Put back": self._put_back, "Close": self._close}
+        buttons = [pn.widgets.Button(label=name, css_classes=["act", "small"], margin=0) for name in acts]
+        for button, act in zip(buttons, acts.values(), strict=True):
+            button.on_click(act)
+        bar = pn.Row(Words("<h2>Batches</h2>"), *buttons, css_classes=["drawer-bar"], margin=0)
+        parts = (bar, self._table, self._told, self._history)
+        self._column = pn.Column(*parts, css_classes=["drawer", "wide"], margin=0, visible=False)
+        self._column.sizing_mode = "stretch_width"
+        self._table.param.watch(self._chosen, "selection")
+        session.param.watch(self._refresh, "run")
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._column
+
+    def toggle(self) -> None:
+        """Show it or hide it."""
+        self._column.visible = not self._column.visible
+        self._refresh()
+
+    def _frame(self) -> pd.DataFrame:
+        run, look = self._session.run, self._session.look
+        if run is None:
+            return pd.DataFrame(columns=list(COLUMNS))
+        return batch_table(run, tuple(job_name(job) for job in look.jobs) if look else ())
+
+    def _refresh(self, *_: Any) -> None:
+        if not self._column.visible:
+            return
+        frame = self._frame()
+        if len(frame) == len(self._table.value):
+            changed = {
+                name: [(row, value) for row, value in enumerate(frame[name]) if value != self._table.value[name].iloc[row]]
+                for name in frame.columns
+            }
+            if any(changed.values()):
+                self._table.patch({name: cells for name, cells in changed.items() if cells}, as_index=False)
+        else:
+            self._table.selection = []
+            self._table.value = frame
+
+    def _close(self, *_: Any) -> None:
+        self.toggle()
+
+    async def _chosen(self, event: Any) -> None:
+        run, new = self._session.run, [row for row in event.new if row not in (event.old or [])]
+        if run is None or not event.new:
+            self._history.value = ""
+            return
+        row = (new or event.new)[-1]
+        batch = run.batches[row]
+        events = await asyncio.to_thread(self._session.acts.history, run.run_id, batch.batch_id)
+        self._history.value = history_lines(events, batch, row + 1)
+
+    async def _retry(self, *_: Any) -> None:
+        await self._act(self._session.acts.retry, "asked again")
+
+    async def _exclude(self, *_: Any) -> None:
+        await self._act(lambda run, ids: self._session.acts.exclude(run, ids, True), "left out of the sums")
+
+    async def _put_back(self, *_: Any) -> None:
+        await self._act(lambda run, ids: self._session.acts.exclude(run, ids, False), "put back")
+
+    async def _act(self, act: Callable[[RunState, list[str]], int], done: str) -> None:
+        run = self._session.run
+        ids = [run.batches[row].batch_id for row in self._table.selection] if run else []
+        if run is None or not ids:
+            self._told.value = '<p class="quiet">Choose batches first.</p>'
+            return
+        try:
+            number = await asyncio.to_thread(act, run, ids)
+            self._told.value = f'<p class="quiet" role="status">{number} of {len(ids)} {done}.</p>'
+        except DashboardError as error:
+            self._told.value = f'<p class="bad" role="alert">{escape(error.sentence)}</p>'

@@ -1,0 +1,100 @@
+"""What a user does with runs on the page. Every method blocks, and raises a DashboardError whose sentence says what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from dashboard.account import Account
+from dashboard.plan.plan import Plan
+from dashboard.plan.replanning import SELECTION, put_back, without
+from dashboard.request.request import Request
+from dashboard.road import extended
+from dashboard.runs.process import ensure_worker
+from dashboard.runs.run_state import RunState
+from dashboard.runs.run_view import Event
+from dashboard.runs.store import RunStore
+from dashboard.settings import Settings
+
+
+class RunActs:
+    """Acts on the runs of one user.
+
+    Parameters
+    ----------
+    settings
+        Of the deployment.
+    store
+        As the user sees it.
+    account
+        The user's tokens.
+    """
+
+    def __init__(self, settings: Settings, store: RunStore, account: Account) -> None:
+        self._settings, self._store, self._account = settings, store, account
+
+    def runs(self) -> tuple[RunState, ...]:
+        """All runs, the newest first."""
+        return self._store.list_runs()
+
+    def history(self, run_id: str, batch_id: str = "") -> tuple[Event, ...]:
+        """What happened to a run, or to a batch."""
+        return self._store.history(batch_id=batch_id) if batch_id else self._store.history(run_id=run_id)
+
+    def cancel(self, run: RunState) -> str:
+        """End a run; what that means, honestly."""
+        self._store.cancel(run.run_id)
+        told = [event.detail for event in self._store.history(run_id=run.run_id) if event.what == "cancelled"]
+        return told[-1] if told else ""
+
+    def retry(self, run: RunState, batch_ids: Collection[str] | None = None) -> int:
+        """Ask failed and cancelled batches again, all or these."""
+        number = self._store.retry_failed(run.run_id, self._account.at(run.host).token, batch_ids)
+        ensure_worker(self._settings)
+        return number
+
+    def exclude(self, run: RunState, batch_ids: Collection[str], excluded: bool) -> int:
+        """Leave batches out of the sums, or put them back."""
+        number = self._store.exclude(run.run_id, batch_ids, excluded)
+        ensure_worker(self._settings)
+        return number
+
+    def exclude_scw(self, run: RunState, swids: Collection[str], excluded: bool) -> int:
+        """Take science windows out, or put them back; how many batches are asked again."""
+        plan = self._store.plan(run.run_id)
+        return self._revise(run, without(plan, swids) if excluded else put_back(plan, swids), f"{len(swids)} ScW")
+
+    def extend(self, run: RunState, request: Request) -> int:
+        """Give a run the interval of the request; how many batches are new."""
+        selection = {name: value for name, value in request.to_dict().items() if name in SELECTION}
+        plan = extended(self._settings, self._store.plan(run.run_id), **selection)
+        return self._revise(run, plan, f"extended: {selection.get('T1', '')} to {selection.get('T2', '')}")
+
+    def _revise(self, run: RunState, plan: Plan, what: str) -> int:
+        standing = self._account.at(run.host)
+        standing.refuse(plan, self._settings.hosts[run.host])
+        number = self._store.revise(run.run_id, plan, what, standing.token)
+        ensure_worker(self._settings)
+        return number
+
+    def rename(self, run: RunState, name: str) -> None:
+        """Call it otherwise."""
+        self._store.rename(run.run_id, name)
+
+    def pin(self, run: RunState, pinned: bool) -> None:
+        """Keep it from retention, or give it free."""
+        self._store.pin(run.run_id, pinned)
+
+    def tell(self, run: RunState, address: str) -> None:
+        """Whom to tell its end by e-mail; "" for nobody."""
+        self._store.tell(run.run_id, address)
+
+    def delete(self, run_id: str) -> int:
+        """Forget a run and remove its files; the bytes this frees."""
+        return self._store.delete(run_id)
+
+
+def extends(plan: Plan, request: Request) -> bool:
+    """Whether a request asks for what the plan asks, of other science windows: then its run can be extended."""
+    now, before = request.to_dict(), dict(plan.request)
+    differing = {key for key in {*now, *before} if now.get(key) != before.get(key)}
+    return bool(differing) and differing <= SELECTION
