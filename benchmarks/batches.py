@@ -248,16 +248,15 @@ def main(count: int) -> None:
     plan = planned(count)
     job = KNOBS["time_per_scw"] * (SCW + 1)
     ideal = -(-count // KNOBS["concurrency"]) * job
-    told = ", ".join(f"{name} {value:g}" for name, value in KNOBS.items())
-    print(f"{count} batches of {SCW} science windows; observatory: {told} (s), so {job:.1f} s a job")
-    print(f"ideal with 4 in flight: {ideal:.1f} s", flush=True)
+    knobs = ", ".join(f"{name} {value:g}" for name, value in KNOBS.items())
+    print(f"{count} batches of {SCW} science windows; knobs of the observatory: {knobs}, so {job:.1f} s a job")
+    print(f"ideal with {KNOBS['concurrency']:g} in flight: {ideal:.1f} s", flush=True)
     theirs, ours = measured(through_wrapper, notebook_call(plan), sign("")), measured(through_run, plan)
-    jobs = {theirs.count("jobs"), ours.count("jobs")}
-    assert jobs == {count}, f"the sides asked for {jobs} jobs instead of {count}"
     print(f"{'':28s} {'wrapper ' + version('oda-integral-wrapper'):>22s} {'run':>22s} {'wrapper / run':>14s}")
     row("wall time", theirs.wall, ours.wall, "s")
     row("  over the ideal", theirs.wall / ideal, ours.wall / ideal, digits=2)
     row("first visible result", theirs.first, ours.first, "s")
+    row("jobs asked for", theirs.count("jobs"), ours.count("jobs"), digits=0)
     row("HTTP requests", theirs.count("requests"), ours.count("requests"), digits=0)
     row("fetched", theirs.n_bytes / 1e6, ours.n_bytes / 1e6, "MB")
     row("products built", theirs.count("products"), ours.count("products"), digits=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from html import escape
 from typing import Any
 
@@ -21,8 +22,8 @@ localStorage.setItem("integral-theme", root.dataset.theme)
 """
 
 RING = """
-if (window.Notification && Notification.permission == "granted" && localStorage.getItem("integral-notify") == "yes" && cb_obj.text)
-  new Notification("INTEGRAL", {body: cb_obj.text})
+if (window.Notification && Notification.permission == "granted" && localStorage.getItem("integral-notify") == "yes")
+  new Notification("INTEGRAL", {body: JSON.parse(cb_obj.styles["--news"])})
 """
 
 SAVED_THEME = """
@@ -47,7 +48,7 @@ class HeaderView(pn.viewable.Viewer):
         self._list.on_click(self._toggle_runs)
         self._runs: RunsView | None = None
         self._bell = Words("", "bell", visible=False)
-        self._bell.jscallback(value=RING)
+        self._bell.jscallback(styles=RING)
         self._row = pn.Row(self._title, FilesView(session), self._list, self._host, theme, self._bell, css_classes=["header"], margin=0)
         session.param.watch(self._ring, "run")
         session.param.watch(lambda _: self.refresh(), "run")
@@ -96,7 +97,7 @@ class HeaderView(pn.viewable.Viewer):
         """A run that ends while it is watched rings in the browsers that want it."""
         before, now = event.old, event.new
         if before and now and before.run_id == now.run_id and before.state != now.state and (now.finished or now.state == "waiting"):
-            self._bell.value = f"{now.name}: {now.state}. {now.reason or now.line_of_truth}"
+            self._bell.styles = {"--news": json.dumps(f"{now.name}: {now.state}. {now.reason or now.line_of_truth}")}
 
     def refresh(self) -> None:
         """Name the watched run."""

@@ -1,4 +1,4 @@
-"""The command line: serve, worker, plan, run, continue, export, runs, hosts, token, observatory.
+"""The command line: serve, worker, plan, run, continue, export, runs, retention, hosts, token, observatory.
 
     python -m dashboard plan request.json
     python -m dashboard run request.json --host simulated --out DIR
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 
 from dashboard import __version__
-from dashboard.commands import asking, hosts, runs, serving
+from dashboard.commands import asking, hosts, retention, runs, serving
 from dashboard.commands.exit_codes import BROKEN, INTERRUPTED, WRONG_REQUEST
 from dashboard.errors import ArchiveError, DashboardError, RequestError
 
@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True)
-    for group in (asking, runs, hosts, serving):
+    for group in (asking, runs, retention, hosts, serving):
         group.add_to(commands)
     return top
 

@@ -147,9 +147,11 @@ class HostBoard:
         host = present_host(self._settings, name)
         if not host.dispatcher_url:
             return  # the simulated one is still starting
-        health = check_host(host)
+        before = self._looks[name].health
+        known = before.version if before is not None and before.reachable else ""
+        health = check_host(host, version=not known)
         with self._lock:
-            self._looks[name] = replace(self._looks[name], health=health)
+            self._looks[name] = replace(self._looks[name], health=replace(health, version=health.version or known))
 
     def _read_gates(self) -> None:
         try:

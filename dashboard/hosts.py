@@ -30,6 +30,7 @@ SIMULATED = "simulated"
 GATEWAY = "/gw/timesystem/api/v1.0"
 """Where the front end of a dispatcher passes questions on to its timesystem."""
 GENEVA = "https://www.astro.unige.ch/mmoda/dispatch-data"
+_MORE = re.compile(r"[@?#\s\x00-\x1f\x7f]")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
@@ -152,12 +153,10 @@ def _host(path: Path, name: str, entry: Any, known: Host | None) -> Host:
         raise SettingsError(f"{path} holds {name!r} outside a table: each host is a table, [name] followed by its keys.")
     if not _NAME.fullmatch(name):
         raise SettingsError(f"{where}: a name is at most 31 lower-case letters, digits and dashes, and begins with a letter.")
-    kinds: dict[str, type] = {field.name: type(field.default) for field in fields(Host) if field.name != "name"}
+    kinds: dict[str, type] = {field.name: type(field.default) for field in fields(Host) if field.name != "name"} | {"plain_http": bool}
     for key, value in entry.items():
-        if key == "plain_http" and isinstance(value, bool):
-            continue
         if key not in kinds:
-            raise SettingsError(f"{where} has the unknown key {key!r}: known are {', '.join((*kinds, 'plain_http'))}.")
+            raise SettingsError(f"{where} has the unknown key {key!r}: known are {', '.join(kinds)}.")
         wanted = kinds[key]
         fits = type(value) is wanted or (wanted is float and type(value) is int)
         if not fits:
@@ -190,12 +189,12 @@ def _checked(where: str, key: str, url: str, plain_http: bool) -> str:
         return ""
     try:
         parts = urlsplit(url)
-        port = parts.port
+        plain = parts.port != 0 and parts.scheme in ("http", "https") and bool(parts.hostname) and not _MORE.search(url)
     except ValueError:
-        parts, port = urlsplit(""), None
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username or port == 0:
-        raise SettingsError(f"{where}: {key} {url!r} is no plain address: write https://host/path, without user, query or fragment.")
-    if parts.scheme == "http" and not (plain_http or _loopback(parts.hostname)):
+        plain = False
+    if not plain:  # it may hold a password, and is not repeated
+        raise SettingsError(f"{where}: {key} is no plain address: write https://host/path, without user, query, fragment or blanks.")
+    if parts.scheme == "http" and not (plain_http or _loopback(parts.hostname or "")):
         raise SettingsError(
             f"{where}: {key} is not encrypted, and tokens would travel in the clear: use https, or plain_http = true for a closed network."
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from dashboard.archive.catalog_file import catalog_from_file
 from dashboard.archive.default_catalog import default_catalog
+from dashboard.archive.pointings import Pointings
 from dashboard.archive.reference_catalog import reference_catalog
 from dashboard.archive.resolver import resolve
 from dashboard.archive.selection import find_pointings
@@ -40,11 +42,8 @@ def prepare(settings: Settings, request: Request, identity: Identity) -> Plan:
     sources = extraction_sources(request, host, local_files=identity.origin != "page")
     pointings = find_pointings(request, target, host)
     plan = make_plan(request, target, pointings, identity, sources, reference)
-    if host.timesystem_fallback and plan.pointings.origin == host.timesystem_fallback:
-        told = f"The timesystem of {host.name} did not answer: the science windows are those of {plan.pointings.origin}."
-        plan = replace(plan, notices=(*plan.notices, told))
     refuse_too_wide(plan)
-    return plan
+    return _with_origin(plan, pointings, host)
 
 
 def extended(settings: Settings, plan: Plan, **selection: Any) -> Plan:
@@ -66,9 +65,18 @@ def extended(settings: Settings, plan: Plan, **selection: Any) -> Plan:
     check(request, hosts=settings.hosts)
     if "T2" in selection and (request.scw_list or request.revolutions):
         raise RequestError("The run is made of listed science windows or revolutions, not of an interval: change that list.", "T2")
-    longer = replanned(plan, request, find_pointings(request, plan.target, host_for(settings, plan.host)))
+    host = host_for(settings, plan.host)
+    pointings = find_pointings(request, plan.target, host)
+    longer = replanned(plan, request, pointings)
     refuse_too_wide(longer)
-    return longer
+    return _with_origin(longer, pointings, host)
+
+
+def _with_origin(plan: Plan, pointings: Mapping[str, Pointings], host: Host) -> Plan:
+    """The plan with a notice when another timesystem than the host's own gave its science windows."""
+    origins = {windows.origin for windows in pointings.values()} - {host.timesystem_url, ""}
+    told = tuple(f"The timesystem of {host.name} did not answer: the science windows are those of {origin}." for origin in sorted(origins))
+    return replace(plan, notices=tuple(dict.fromkeys((*plan.notices, *told))))
 
 
 def extraction_sources(request: Request, host: Host, *, local_files: bool) -> SourceCatalog | None:

@@ -10,6 +10,8 @@
 | INTEGRAL_DASHBOARD_USERS | "single": who can open the page is the user; "login": users are those of Panel's login | single |
 | INTEGRAL_DASHBOARD_KEY | secret that seals tokens and signs downloads | a file in the data folder |
 | INTEGRAL_DASHBOARD_QUOTA_GB | most that products may take | none |
+| INTEGRAL_DASHBOARD_KEEP_DAYS | how long runs that ended, and products that no run has, are kept | none: for ever |
+| INTEGRAL_DASHBOARD_KEEP_GB | size above which the oldest of them go, see docs/storage.md | none: nothing goes |
 | INTEGRAL_DASHBOARD_WEBHOOK | address that is told, by POST of JSON, when a run ends or waits | none |
 | INTEGRAL_DASHBOARD_MAIL | smtp[s]://user:password@host:port?from=address, for users who want to be told by e-mail | none |
 | INTEGRAL_DASHBOARD_ADDRESS | address of the page as users reach it, for links in such news | none |
@@ -43,6 +45,8 @@ class Settings:
     single_user: bool = True
     key: str = field(default="", repr=False)
     quota_bytes: float | None = None
+    keep_days: float | None = None
+    keep_gigabytes: float | None = None
     webhook_url: str = field(default="", repr=False)
     mail_url: str = field(default="", repr=False)
     address: str = ""
@@ -76,20 +80,22 @@ class Settings:
             hosts_file=hosts_file and str(Path(hosts_file).expanduser().absolute()),
             single_user=users != "login",
             key=key,
-            quota_bytes=_gigabytes(env, "INTEGRAL_DASHBOARD_QUOTA_GB"),
+            quota_bytes=None if (quota := _amount(env, "INTEGRAL_DASHBOARD_QUOTA_GB", "gigabytes")) is None else quota * 1e9,
+            keep_days=_amount(env, "INTEGRAL_DASHBOARD_KEEP_DAYS", "days"),
+            keep_gigabytes=_amount(env, "INTEGRAL_DASHBOARD_KEEP_GB", "gigabytes"),
             webhook_url=env.get("INTEGRAL_DASHBOARD_WEBHOOK", "").strip(),
             mail_url=env.get("INTEGRAL_DASHBOARD_MAIL", "").strip(),
             address=env.get("INTEGRAL_DASHBOARD_ADDRESS", "").strip(),
         )
 
 
-def _gigabytes(env: Mapping[str, str], name: str) -> float | None:
-    """A size in bytes, given in GB; None when the variable is not set."""
+def _amount(env: Mapping[str, str], name: str, unit: str) -> float | None:
+    """A number above 0; None when the variable is not set."""
     text = env.get(name, "").strip()
     try:
-        size = float(text) if text else None
+        number = float(text) if text else None
     except ValueError:
-        size = -1.0
-    if size is not None and not 0 < size < 1e9:
-        raise SettingsError(f"{name} is {text[:40]!r}: it must be a number of gigabytes above 0.")
-    return None if size is None else size * 1e9
+        number = -1.0
+    if number is not None and not 0 < number < 1e9:
+        raise SettingsError(f"{name} is {text[:40]!r}: it must be a number of {unit} above 0.")
+    return number

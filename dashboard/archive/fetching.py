@@ -74,7 +74,7 @@ class WebService:
                 limit = min(CONNECT_SECONDS, left) if isinstance(error, httpx.ConnectTimeout) else self.seconds
                 problem = f"did not answer within {limit:.3g} s"
                 break
-            except (httpx.TransportError, httpx.TooManyRedirects, httpx.DecodingError, httpx.InvalidURL):
+            except (httpx.TransportError, httpx.TooManyRedirects, httpx.DecodingError, httpx.InvalidURL, UnicodeError):
                 problem = "cannot be reached"
             else:
                 if response.status_code in (200, 400):

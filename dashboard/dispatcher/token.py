@@ -57,7 +57,7 @@ def inspect(token: str, now: datetime | None = None) -> TokenFacts:
     if not claims:
         raise NotAuthorized("The token cannot be read: copy it again as a whole from the MMODA page, or go on without one.")
     roles = claims.get("roles") or ()
-    names = roles.split(",") if isinstance(roles, str) else [str(role) for role in roles]
+    names = roles.split(",") if isinstance(roles, str) else [str(role) for role in roles] if isinstance(roles, list | tuple) else []
     return TokenFacts(
         name=str(claims.get("name") or claims.get("email") or claims.get("sub") or ""),
         roles=tuple(sorted({name.strip() for name in names} - {""})),

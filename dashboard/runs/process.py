@@ -157,7 +157,7 @@ def _running(settings: Settings, ready: Path) -> Host | None:
     if not url:
         return None
     host = _simulated(settings, url)
-    return host if check_host(host, seconds=HEALTH_SECONDS).reachable else None
+    return host if check_host(host, seconds=HEALTH_SECONDS, version=False).reachable else None
 
 
 def _start(

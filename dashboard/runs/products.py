@@ -1,6 +1,7 @@
-"""The product store: immutable files under one fsspec URL, written whole or not at all.
+"""The product store: immutable files under one fsspec URL, written whole or not at all. `docs/storage.md` tells how to read them.
 
-batches/<two digits>/<batch_id>.fits       what a batch came back with
+batches/<two digits>/<batch_id>.fits       what a batch came back with; runs share it
+runs/<run_id>/run.json                     the run: request, state, its batches with their files; the one file that is replaced
 runs/<run_id>/sum-<job>-<version>.fits     sums, from which a run goes on
 runs/<run_id>/mosaic-<job>-<version>.fits  the mosaic they make
 runs/<run_id>/sources-<job>-<version>.json its sources
@@ -8,17 +9,22 @@ runs/<run_id>/histogram-<job>-<version>.json
                                            how its significance is distributed
 runs/<run_id>/spectra-<job>-<version>.fits summed spectra with their responses
 runs/<run_id>/curves-<job>-<version>.fits  joined light curves
+<folder>/.<eight digits>.<name>            a file that is being written; left over when that was cut short
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -27,6 +33,11 @@ from dashboard.errors import ProductError, StorageFull
 from dashboard.products.disk import is_full
 
 Value = TypeVar("Value")
+
+_BATCH: Final = re.compile(r"batches/[0-9a-f]{2}/([0-9a-f]{24})\.fits")
+_RUN: Final = re.compile(r"runs/(\d{8}-\d{6}-[0-9a-f]{4})(?:/.*)?")
+_SUM: Final = re.compile(r"runs/[^/]+/[a-z]+-(\d+)-(\d+)\.(?:fits|json)")
+_PART: Final = re.compile(r"(?:.*/)?\.[0-9a-f]{8}\.[^/]+")
 
 
 def batch_file(batch_id: str) -> str:
@@ -37,6 +48,53 @@ def batch_file(batch_id: str) -> str:
 def run_file(run_id: str, kind: str, job: int, version: int) -> str:
     """Name of a run's product; `kind` is "sum", "mosaic", "sources", "histogram", "spectra" or "curves"."""
     return f"runs/{run_id}/{kind}-{job}-{version}.{'json' if kind in {'sources', 'histogram'} else 'fits'}"
+
+
+def run_document_file(run_id: str) -> str:
+    """Name of the file that tells what a run is."""
+    return f"runs/{run_id}/run.json"
+
+
+def batch_of(name: str) -> str:
+    """The batch whose product a file is, by its name; "" when it is none."""
+    found = _BATCH.fullmatch(name)
+    return found[1] if found else ""
+
+
+def run_of(name: str) -> str:
+    """The run in whose folder a file is, or whose folder it is, by its name; "" when it is neither."""
+    found = _RUN.fullmatch(name)
+    return found[1] if found else ""
+
+
+def publication_of(name: str) -> tuple[int, int] | None:
+    """Job and version of a file that belongs to a publication; None for others."""
+    found = _SUM.fullmatch(name)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def is_part(name: str) -> bool:
+    """Whether it is a file that is being written, or was when its writer died."""
+    return _PART.fullmatch(name) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file of the store.
+
+    Attributes
+    ----------
+    name
+        As everywhere, relative to the store.
+    n_bytes
+        Its size.
+    changed
+        Seconds since 1970 (UTC) when it was written.
+    """
+
+    name: str
+    n_bytes: int
+    changed: float
 
 
 class ProductStore:
@@ -113,23 +171,60 @@ class ProductStore:
             ) from error
 
     def remove(self, name: str) -> int:
-        """Remove the file if it is there; its bytes."""
+        """Remove the file if it is there; its bytes.
+
+        Raises
+        ------
+        ProductError
+            When it cannot be removed.
+        """
         if not self.exists(name):
             return 0
         size = self.size(name)
-        self._files.rm_file(str(self._root / name))
+        with _removing(name):
+            self._files.rm_file(str(self._root / name))
         return size
 
     def remove_folder(self, name: str) -> int:
-        """Remove a folder with all that is in it; the bytes of its files."""
+        """Remove a folder with all that is in it; the bytes of its files. Raises as `remove`."""
         folder = str(self._root / name)
         if not self._files.exists(folder):
             return 0
-        size = int(self._files.du(folder))
-        self._files.rm(folder, recursive=True)
+        size = self.size(name)
+        with _removing(name):
+            self._files.rm(folder, recursive=True)
         return size
 
     def size(self, name: str) -> int:
         """Bytes of a file or of all files in a folder; 0 when it is not there."""
+        return sum(file.n_bytes for file in self.files(name))
+
+    def files(self, name: str = "") -> Iterator[StoredFile]:
+        """All files of a folder, hidden ones too, or a file; what goes while one looks is left out."""
         path = str(self._root / name)
-        return int(self._files.du(path)) if self._files.exists(path) else 0
+        try:
+            found: dict[str, dict[str, Any]] = self._files.find(path, detail=True)
+            found = found if list(found) != [path] else {path: self._files.info(path)}
+        except FileNotFoundError:
+            return
+        for full, about in found.items():
+            yield StoredFile(str(PurePosixPath(full).relative_to(self._root)), int(about["size"] or 0), _changed(about))
+
+
+def _changed(about: dict[str, Any]) -> float:
+    """When a file was written, as its file system tells it."""
+    moment = next((about[key] for key in ("mtime", "LastModified", "last_modified", "updated", "created") if about.get(key)), 0.0)
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    return moment.timestamp() if isinstance(moment, datetime) else float(moment)
+
+
+@contextmanager
+def _removing(name: str) -> Iterator[None]:
+    """What is gone already need not be removed."""
+    try:
+        yield
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ProductError(f"{name} cannot be removed from the product store: {error.strerror or error}. See to its rights.") from error

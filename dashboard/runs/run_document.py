@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
+from dashboard.plan.job import Job
 from dashboard.plan.plan import Plan
+from dashboard.runs.products import batch_file, run_file
 from dashboard.runs.run_state import BatchState, RunState
+
+PUBLISHED: Final = {"mosaic": ("mosaic", "sources", "histogram"), "spectrum": ("spectra",), "lightcurve": ("curves",)}
+"""Kinds of files, by the product of the job, for whoever wants to read them; besides them there is its sum."""
 
 
 def run_document(state: RunState, plan: Plan | None = None) -> dict[str, Any]:
-    """JSON types only.
+    """JSON types only. Names of files are relative to the product store.
 
     Parameters
     ----------
@@ -42,7 +47,7 @@ def run_document(state: RunState, plan: Plan | None = None) -> dict[str, Any]:
         document |= {
             "request": dict(plan.request),
             "target": {"name": plan.target.name, "ra_deg": plan.target.ra, "dec_deg": plan.target.dec, "origin": plan.target.origin},
-            "jobs": [{"number": number, "label": job.label, "sum": state.sums[number]} for number, job in enumerate(plan.jobs)],
+            "jobs": [_job_document(state, number, job) for number, job in enumerate(plan.jobs)],
             "left_out_scw": {instrument: list(ids) for instrument, ids in plan.left_out.items()},
             "archive": {"timesystem": plan.pointings.origin, "index_version": plan.pointings.index_version},
         }
@@ -65,8 +70,16 @@ def batch_document(number: int, batch: BatchState) -> dict[str, Any]:
         "remedy": batch.remedy,
         "dispatcher_job": batch.job_id,
         "bytes": batch.n_bytes,
+        "file": batch_file(batch.batch_id) if batch.arrived else None,
         "updated": _iso(batch.updated),
     }
+
+
+def _job_document(state: RunState, number: int, job: Job) -> dict[str, Any]:
+    version = state.sums[number] if number < len(state.sums) else 0
+    kinds = (*PUBLISHED[job.product], "sum") if version else ()
+    files = {kind: run_file(state.run_id, kind, number, version) for kind in kinds}
+    return {"number": number, "label": job.label, "instrument": job.instrument, "product": job.product, "sum": version, "files": files}
 
 
 def _iso(seconds: float | None) -> str | None:

@@ -20,6 +20,7 @@ from dashboard.runs.capacity import refuse_without_room
 from dashboard.runs.field import refuse_too_wide
 from dashboard.runs.products import ProductStore, batch_file
 from dashboard.runs.rows import add_batches, ask_again, note, note_batches, set_run, touch
+from dashboard.runs.run_folder import try_to_write
 from dashboard.runs.run_state import ACTIVE_RUN, ENDED_BATCH, IN_FLIGHT, REVIEW
 from dashboard.runs.run_view import RunView
 from dashboard.runs.schema import batches, events, run_batches, runs
@@ -140,6 +141,7 @@ class RunStore(RunView):
             ended, sent = self._abandon(connection, run_id, mine)
             told = f"{ended} batches not asked or no longer waited for" + (f", {sent} of them go on at MMODA" if sent else "")
             set_run(connection, run_id, "cancelled", told)
+        try_to_write(self._settings, run_id)
 
     def retry_failed(self, run_id: str, token: str = "", batch_ids: Collection[str] | None = None) -> int:
         """Ask failed and cancelled batches again, with this token if there is one; the number of them.
@@ -211,16 +213,20 @@ class RunStore(RunView):
         """Keep a run from being removed by retention, or give it free again."""
         self._set(run_id, "pinned" if pinned else "no longer pinned", pinned=pinned)
 
-    def delete(self, run_id: str) -> int:
+    def delete(self, run_id: str, only: sa.ColumnElement[bool] | None = None) -> int:
         """Forget a run and remove its files; the bytes that this frees.
 
         Public batches stay in the store for whoever asks them again, until retention removes them; private ones that no
-        other run has are removed. A run that is under way is cancelled first.
+        other run has are removed. A run that is under way is cancelled first. With `only`, a condition on rows of `runs`,
+        none is cancelled, and one of which it does not hold at that moment is left as it is.
         """
-        self.cancel(run_id)
+        if only is None:
+            self.cancel(run_id)
         products = ProductStore(self._settings.storage_url)
         with self._database.writing() as connection:
             self._row(connection, run_id, runs.c.run_id)
+            if only is not None and connection.scalar(sa.select(runs.c.run_id).where(runs.c.run_id == run_id, only)) is None:
+                return 0
             mine = sa.select(run_batches.c.batch_id).where(run_batches.c.run_id == run_id)
             shared = sa.select(run_batches.c.batch_id).where(run_batches.c.run_id != run_id)
             alone = (batches.c.batch_id.in_(mine), batches.c.batch_id.not_in(shared))
@@ -283,6 +289,7 @@ class RunStore(RunView):
             self._row(connection, run_id, runs.c.run_id)
             connection.execute(runs.update().where(runs.c.run_id == run_id).values(**values, version=runs.c.version + 1))
             note(connection, what, run_id=run_id)
+        try_to_write(self._settings, run_id)
 
 
 def _text(plan: Plan) -> str:

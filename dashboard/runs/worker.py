@@ -25,12 +25,14 @@ from dashboard.plan.plan import Plan
 from dashboard.runs.announcing import Announcer
 from dashboard.runs.fold import RunFold
 from dashboard.runs.gate import Gate
+from dashboard.runs.housekeeping import Housekeeping
 from dashboard.runs.ledger import AHEAD, Ledger
 from dashboard.runs.lock import try_lock, write_owner
 from dashboard.runs.obtaining import Obtainer
 from dashboard.runs.process import worker_lock
 from dashboard.runs.products import ProductStore
 from dashboard.runs.results import load_sources
+from dashboard.runs.run_folder import RunFolders
 from dashboard.runs.run_state import REVIEW
 from dashboard.runs.schema import open_database
 from dashboard.runs.store import RunStore
@@ -53,6 +55,7 @@ class Worker:
         self._store = RunStore(settings)
         self._products = ProductStore(settings.storage_url)
         self._announcer = Announcer(settings)
+        self._folders = RunFolders(settings)
         self._sign_of_life = worker_lock(settings)
         self._folds: dict[str, RunFold] = {}
         self._not_before: dict[str, float] = {}
@@ -60,6 +63,7 @@ class Worker:
     def recover(self) -> None:
         """Put into the queue what an earlier worker had noted as queued; what DBOS knows already stays as it is."""
         Vault(self._settings).sweep()
+        self._folders.look_for_missing()
         for order in self._ledger.in_queue():
             self._queue.put(order)
 
@@ -75,6 +79,7 @@ class Worker:
                 self._advance(run_id, active[run_id].plan_version if run_id in active else 0)
         for run_id in ended:
             self._folds.pop(run_id, None)
+        self._folders.keep([*active, *ended])
         os.utime(self._sign_of_life)
         return bool(active)
 
@@ -157,7 +162,7 @@ def run_worker(settings: Settings, lock: int | None, idle_exit: float = math.inf
     ledger = Ledger(database, f"{os.uname().nodename}:{os.getpid()}")
     gate = Gate(database, settings.hosts)
     queue = BatchQueue(settings.database_url, Obtainer(settings, ledger, gate))
-    worker = Worker(settings, queue, ledger, gate)
+    worker, housekeeping = Worker(settings, queue, ledger, gate), Housekeeping(settings)
     try:
         queue.launch(max(host.jobs_in_flight for host in settings.hosts.values()))
         worker.recover()
@@ -165,6 +170,7 @@ def run_worker(settings: Settings, lock: int | None, idle_exit: float = math.inf
         while time.monotonic() - busy_at < idle_exit:
             if _turn(worker):
                 busy_at = time.monotonic()
+            housekeeping.begin_when_due()
             time.sleep(TICK_SECONDS)
         _leave(0)
     except KeyboardInterrupt:

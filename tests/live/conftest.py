@@ -8,12 +8,22 @@ import pytest
 
 from dashboard.dispatcher.discovery import discover
 from dashboard.dispatcher.health import check_host
+from dashboard.dispatcher.token import MASK
 from dashboard.hosts import SIMULATED, Host, known_hosts
 from tests.conftest import running_observatory
 from tests.observatory.conftest import token as signed
 
 LOOK_UP_SECONDS = 20.0
 REAL = ("production", "staging", "esa")
+
+
+class Secret(str):
+    """A token that a failing test does not print."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return MASK
 
 
 def live(name: str) -> object:
@@ -50,11 +60,11 @@ def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
-def token(host: Host) -> str:
+def token(host: Host) -> Secret:
     """A token that is meant for the host; the simulated one takes what is signed with its well-known secret."""
     if host.simulated:
-        return signed()
+        return Secret(signed())
     found = discover()[0] if host.account_token else ""
     if not found:
         pytest.skip(f"no token for {host.name}: set ODA_TOKEN")
-    return found
+    return Secret(found)
