@@ -43,6 +43,7 @@ class RunsView(pn.viewable.Viewer):
         super().__init__(**params)
         self._session = session
         self._list, self._told = Words("", "runs-list"), Words("")
+        self._shown = ""
         self._name = pn.widgets.TextInput(label="Name of this run", margin=0, sizing_mode="stretch_width")
         self._tell = pn.widgets.TextInput(label="Tell its end by e-mail", placeholder="address", margin=0, sizing_mode="stretch_width")
         self._pin = pn.widgets.Button(label="Pin", css_classes=["act", "small"], margin=0)
@@ -78,7 +79,8 @@ class RunsView(pn.viewable.Viewer):
                     if field.value != value:
                         field.value = value
                 self._pin.label = "Unpin" if run.pinned else "Pin"
-                self._delete.label = "Delete"
+                if run.run_id != self._shown:
+                    self._shown, self._delete.label = run.run_id, "Delete"
 
     async def _renamed(self, event: Any) -> None:
         run = self._session.run

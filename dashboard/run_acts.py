@@ -9,6 +9,7 @@ from dashboard.plan.plan import Plan
 from dashboard.plan.replanning import SELECTION, put_back, without
 from dashboard.request.request import Request
 from dashboard.road import extended
+from dashboard.runs.capacity import refuse_without_room
 from dashboard.runs.process import ensure_worker
 from dashboard.runs.run_state import RunState
 from dashboard.runs.run_view import Event
@@ -72,6 +73,7 @@ class RunActs:
     def _revise(self, run: RunState, plan: Plan, what: str) -> int:
         standing = self._account.at(run.host)
         standing.refuse(plan, self._settings.hosts[run.host])
+        refuse_without_room(self._settings, plan, self._store.done_batches([batch.batch_id for batch in plan.batches]))
         number = self._store.revise(run.run_id, plan, what, standing.token)
         ensure_worker(self._settings)
         return number

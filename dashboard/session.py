@@ -26,6 +26,7 @@ from dashboard.request.checks import problems
 from dashboard.request.request import Request
 from dashboard.road import prepare
 from dashboard.run_acts import RunActs, extends
+from dashboard.runs.capacity import refuse_without_room
 from dashboard.runs.process import ensure_worker, host_for
 from dashboard.runs.run_state import REVIEW, RunState
 from dashboard.runs.store import RunStore
@@ -180,11 +181,14 @@ class Session(param.Parameterized):
             When there is no plan.
         NotAuthorized, TokenExpired
             When the host would refuse it.
+        StorageFull
+            When there is no room for what it would bring.
         """
         if self.plan is None:
             raise RequestError("There is no plan to run yet: choose a source and an interval first.")
         standing = self.account.at(self.plan.host)
         standing.refuse(self.plan, self.settings.hosts[self.plan.host])
+        refuse_without_room(self.settings, self.plan, self.store.done_batches([batch.batch_id for batch in self.plan.batches]))
         run_id = self.store.start(self.plan, replace(self.identity, roles=standing.roles), token=standing.token)
         ensure_worker(self.settings)
         return run_id

@@ -93,14 +93,17 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from dashboard.road import prepare
+    from dashboard.runs.capacity import refuse_without_room
     from dashboard.runs.store import RunStore
 
     settings = Settings.from_environment()
     plan = prepare(settings, request_of(options), Identity())
     user = standing(settings, plan.host, options)
     store = RunStore(settings, Identity().user)
-    print("\n".join(plan.describe(store.done_batches([batch.batch_id for batch in plan.batches]))))
+    done = store.done_batches([batch.batch_id for batch in plan.batches])
+    print("\n".join(plan.describe(done)))
     user.refuse(plan, settings.hosts[plan.host])
+    refuse_without_room(settings, plan, done)
     run_id = store.start(plan, Identity(roles=user.roles), token=user.token)
     print(f"run {run_id}")
     again = f"run {options.request} --out {options.out}" + (f" --host {options.host}" if options.host else "")

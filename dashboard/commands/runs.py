@@ -115,12 +115,14 @@ def _history(options: argparse.Namespace, store: RunStore, state: RunState) -> i
 
 def _start(options: argparse.Namespace) -> int:
     from dashboard.road import prepare
+    from dashboard.runs.capacity import refuse_without_room
     from dashboard.runs.process import ensure_worker
 
     settings, store = _store()
     plan = prepare(settings, request_of(options), Identity())
     user = standing(settings, plan.host, options)
     user.refuse(plan, settings.hosts[plan.host])
+    refuse_without_room(settings, plan, store.done_batches([batch.batch_id for batch in plan.batches]))
     run_id = store.start(plan, Identity(roles=user.roles), options.name, user.token, options.tell)
     ensure_worker(settings, lasting=True)
     return _say(options, {"run_id": run_id, "batches": len(plan.batches)}, run_id)
@@ -149,6 +151,7 @@ def _retry(options: argparse.Namespace) -> int:
 
 def _extend(options: argparse.Namespace) -> int:
     from dashboard.road import extended
+    from dashboard.runs.capacity import refuse_without_room
 
     settings, store = _store()
     changes = {name: value for name in ("T1", "T2", "radius") if (value := getattr(options, name)) is not None}
@@ -157,6 +160,7 @@ def _extend(options: argparse.Namespace) -> int:
     plan = extended(settings, store.plan(options.run_id), **changes)
     user = standing(settings, plan.host, options)
     user.refuse(plan, settings.hosts[plan.host])
+    refuse_without_room(settings, plan, store.done_batches([batch.batch_id for batch in plan.batches]))
     told = ", ".join(f"{name} {value}" for name, value in changes.items())
     number = store.revise(options.run_id, plan, f"extended: {told}", user.token)
     return _go_on(options, settings, number, f"{number} of {len(plan.batches)} batches are new.")

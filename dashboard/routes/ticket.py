@@ -26,6 +26,6 @@ def ticket(settings: Settings, user: str, run_id: str, name: str, lifetime: floa
 def holder(settings: Settings, text: str, run_id: str, name: str) -> str:
     """The user a ticket was made for, "" when it is forged, for another file, or too old."""
     user, expires, signature = ("", "", *text.rsplit(".", 2))[-3:]
-    if not (text.isascii() and expires.isdigit()) or int(expires) < time.time():
+    if not (expires.isascii() and expires.isdigit() and signature.isascii()) or int(expires) < time.time():
         return ""
     return user if hmac.compare_digest(signature, _signature(settings, user, run_id, name, int(expires))) else ""

@@ -110,7 +110,7 @@ class Ledger:
         room
             Most batches to take.
         probe
-            Take what was asked least often first, so that a batch no host can bear does not keep the others from being tried.
+            Take only what was asked least often of all that waits for the host: a batch no host can bear keeps no other from being tried.
         """
         mine = run_batches.c.run_id == run_id
         columns = (batches.c.batch_id, batches.c.host, batches.c.attempts, run_batches.c.position)
@@ -119,7 +119,12 @@ class Ledger:
             in_queue = connection.scalars(members.where(batches.c.state == "queued", batches.c.due.is_(None))).all()
             most = max(0, min(room, AHEAD - len(in_queue)))
             due = members.where(batches.c.due <= time.time())
-            query = (due.order_by(batches.c.attempts) if probe else due).order_by(run_batches.c.position).limit(most)
+            if probe:
+                host = sa.select(runs.c.host).where(runs.c.run_id == run_id).scalar_subquery()
+                active = sa.select(run_batches.c.batch_id).join(runs).where(runs.c.state.in_(ACTIVE_RUN), runs.c.host == host, INCLUDED)
+                waiting = sa.select(sa.func.min(batches.c.attempts)).where(batches.c.due <= time.time(), batches.c.batch_id.in_(active))
+                due = due.where(batches.c.attempts == waiting.scalar_subquery())
+            query = due.order_by(run_batches.c.position).limit(most)
             if not connection.execute(query).all():
                 return []
         with self._database.writing() as connection:

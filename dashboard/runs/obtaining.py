@@ -10,10 +10,10 @@ from typing import Final
 
 from dashboard.dispatcher.failure import Abandoned
 from dashboard.dispatcher.obtain import JobProgress, obtain
-from dashboard.errors import DashboardError, HostPaused, ProductError, RunError, StorageFull, TokenRefused
+from dashboard.errors import DashboardError, HostPaused, NotAuthorized, ProductError, RunError, StorageFull, TokenRefused
 from dashboard.plan.batch import Batch
 from dashboard.products.catalog_api import catalog_to_api
-from dashboard.runs.gate import Gate
+from dashboard.runs.gate import LOOK_AGAIN_SECONDS, Gate
 from dashboard.runs.kinds import Kind, kind_of
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.process import host_for
@@ -73,21 +73,37 @@ class Obtainer:
         while True:
             try:
                 if isinstance(error, TokenRefused):
-                    return self._ledger.wait_for_token(batch.batch_id, error)
+                    return self._wait_for_token(batch, error)
                 closed = error.seconds if isinstance(error, HostPaused) else self._gate.failed(batch.host, error)
                 counted = not isinstance(error, HostPaused | StorageFull) and self._gate.blames(batch.host, error, closed)
                 pause = RetryPolicy.of(batch.host).pause(error, failures if counted else 1)
-                return self._ledger.failed(batch.batch_id, error, pause and max(pause, closed), counted=counted)
+                return self._ledger.failed(batch.batch_id, error, pause and max(pause, min(closed, LOOK_AGAIN_SECONDS)), counted=counted)
             except StorageFull as full:
                 log.warning("Batch %s: %s", batch.batch_id, full.sentence)
                 time.sleep(LOOK_SECONDS)
+
+    def _wait_for_token(self, batch: Batch, error: TokenRefused) -> None:
+        """Until its owner gives another one; or ask at once with that of somebody else who waits for the batch."""
+        try:
+            self._vault.token_for(batch)
+        except TokenRefused:
+            self._ledger.wait_for_token(batch.batch_id, error)
+        else:
+            self._ledger.failed(batch.batch_id, error, 0.0, counted=False)
 
     def _obtain(self, batch: Batch) -> None:
         name, kind = batch_file(batch.batch_id), kind_of(batch.parameters)
         if not self._stored(name, kind):
             self._gate.check(batch.host)
             host, token = host_for(self._settings, batch.host), self._vault.token_for(batch)
-            answer = obtain(batch, host, token=token, progress=self._note(batch.batch_id), stop=self._cancelled(batch.batch_id))
+            try:
+                answer = obtain(batch, host, token=token, progress=self._note(batch.batch_id), stop=self._cancelled(batch.batch_id))
+            except TokenRefused as error:
+                self._gate.answered(batch.host)
+                if not token:
+                    raise NotAuthorized(error.sentence) from error
+                self._vault.refused(batch.host, token)
+                raise
             self._gate.answered(batch.host)
             product = kind.of_answer(answer)
             # What the file does not hold is written first: once the file is there, the batch counts as done.

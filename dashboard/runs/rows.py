@@ -34,6 +34,8 @@ def add_batches(connection: sa.Connection, run_id: str, plan: Plan, what: str) -
         connection.execute(batches.insert(), new)
     again = [batch_id for batch_id, state in known.items() if state in {"failed", "cancelled"}]
     connection.execute(batches.update().where(batches.c.batch_id.in_(again)).values(**AGAIN, updated=now))
+    held = (batches.c.batch_id.in_(ids), batches.c.state == "queued", batches.c.due == math.inf)
+    connection.execute(batches.update().where(*held).values(due=0.0))  # what waits for another user's token is asked for this one
     rows: list[dict[str, Any]] = [
         {"run_id": run_id, "batch_id": i, "position": position, "job": job_of[i], "reused": known.get(i) == "done"}
         for (position, _), i in zip(added, ids, strict=True)

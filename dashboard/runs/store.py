@@ -16,7 +16,6 @@ from dashboard.notices.mail_server import is_address
 from dashboard.plan.making import continued
 from dashboard.plan.plan import Plan
 from dashboard.products.catalog import SourceCatalog
-from dashboard.runs.capacity import refuse_without_room
 from dashboard.runs.field import refuse_too_wide
 from dashboard.runs.products import ProductStore, batch_file
 from dashboard.runs.rows import add_batches, ask_again, note, note_batches, set_run, touch
@@ -53,13 +52,10 @@ class RunStore(RunView):
         ------
         ProductError
             When the science windows do not fit into one mosaic.
-        StorageFull
-            When there is no room for what it would bring.
         RunError
             When the store cannot be written.
         """
         refuse_too_wide(plan)
-        refuse_without_room(self._settings, plan, self.done_batches([batch.batch_id for batch in plan.batches]))
         now = time.time()
         run_id = f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         with self._database.writing() as connection:
@@ -112,7 +108,6 @@ class RunStore(RunView):
             When the science windows do not fit into one mosaic.
         """
         refuse_too_wide(plan)
-        refuse_without_room(self._settings, plan, self.done_batches([batch.batch_id for batch in plan.batches]))
         wanted = {batch.batch_id: position for position, batch in enumerate(plan.batches)}
         with self._database.writing() as connection:
             row = self._row(connection, run_id, runs.c.state, runs.c.host)
@@ -140,7 +135,7 @@ class RunStore(RunView):
             mine = set(connection.scalars(sa.select(run_batches.c.batch_id).where(run_batches.c.run_id == run_id)))
             ended, sent = self._abandon(connection, run_id, mine)
             told = f"{ended} batches not asked or no longer waited for" + (f", {sent} of them go on at MMODA" if sent else "")
-            set_run(connection, run_id, "cancelled", told)
+            set_run(connection, run_id, "cancelled", reason=told[0].upper() + told[1:] + ".")
         try_to_write(self._settings, run_id)
 
     def retry_failed(self, run_id: str, token: str = "", batch_ids: Collection[str] | None = None) -> int:

@@ -67,6 +67,8 @@ class Vault:
         NotAuthorized
             When it is no token.
         """
+        if token.strip():
+            inspect(token)
         with self._database.writing() as connection:
             if not token.strip():
                 connection.execute(tokens.delete().where(tokens.c.owner == owner, tokens.c.host == host))
@@ -89,28 +91,41 @@ class Vault:
         TokenExpired, TokenRefused
             When the only tokens there were have expired, or were sealed with another key: their owner decides how to go on.
         """
+        mine = sa.and_(tokens.c.owner == runs.c.owner, tokens.c.host == runs.c.host)
         query = (
-            sa.select(tokens.c.owner, tokens.c.host, tokens.c.sealed)
+            sa.select(runs.c.owner, runs.c.host, tokens.c.sealed)
             .distinct()
-            .join(runs, sa.and_(runs.c.owner == tokens.c.owner, runs.c.host == tokens.c.host))
             .join(run_batches)
-            .where(run_batches.c.batch_id == batch.batch_id, runs.c.state.in_(ACTIVE_RUN), tokens.c.host == batch.host)
-            .order_by(tokens.c.owner)
+            .join(tokens, mine, isouter=True)
+            .where(run_batches.c.batch_id == batch.batch_id, runs.c.state.in_(ACTIVE_RUN), runs.c.host == batch.host)
+            .order_by(runs.c.owner)
         )
         if batch.owner:
-            query = query.where(tokens.c.owner == batch.owner)
+            query = query.where(runs.c.owner == batch.owner)
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
-        opened = [self._open(*row) for row in rows]
-        best = max(filter(None, opened), key=lambda token: _worth(token, roles_of_batch(batch.parameters)), default="")
-        if opened and not best:
-            raise TokenRefused(f"The token for {batch.host} was sealed with another key: give it again, or go on without.")
-        if best and inspect(best).expired:
+        needed = roles_of_batch(batch.parameters)
+        opened = [self._open(*row) for row in rows if row.sealed is not None]
+        best = max(filter(None, opened), key=lambda token: _worth(token, needed), default="")
+        if best and not inspect(best).expired:
+            return best
+        if not opened or (not needed and any(row.sealed is None for row in rows)):
+            return ""  # somebody waits without a token
+        if best:
             raise TokenExpired(f"The token for {batch.host} has expired: give a new one, or go on without.")
-        return best
+        raise TokenRefused(f"The token for {batch.host} was refused, or sealed with another key: give it again, or go on without.")
+
+    def refused(self, host: str, token: str) -> None:
+        """Never send a token again that the host does not accept; its owner has to give another, or none."""
+        with self._database.writing() as connection:
+            for row in connection.execute(sa.select(tokens).where(tokens.c.host == host, tokens.c.sealed != "")).all():
+                if self._open(row.owner, row.host, row.sealed) == token:
+                    connection.execute(tokens.update().where(tokens.c.owner == row.owner, tokens.c.host == host).values(sealed=""))
 
     def _open(self, owner: str, host: str, sealed: str) -> str:
-        """The token, "" when it was sealed with another key or for somebody else."""
+        """The token, "" when the host refused it, or it was sealed with another key or for somebody else."""
+        if not sealed:
+            return ""
         try:
             content = json.loads(self._lock.decrypt(sealed.encode()))
         except InvalidToken:

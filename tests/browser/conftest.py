@@ -29,6 +29,15 @@ from tests.conftest import ROOT, Observatory, running_observatory
 from tests.waiting import wait_for_run
 
 CHROMIUM = shutil.which("chromium")
+HOSTS = """
+production.offered = false
+staging.offered = false
+esa.offered = false
+[institute]
+dispatcher_url = "http://127.0.0.1:9"
+note = "nobody listens there"
+"""
+"""No host of the outside is asked; one of these two never answers."""
 SHORT = ("2009-02-15T00:00:00", "2009-02-17T12:00:00")
 VIEW = """() => {
   for (const model of Bokeh.documents[0]._all_models.values())
@@ -108,7 +117,14 @@ def serving(folder: Path, simulated_url: str = "") -> Iterator[Served]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    page = Served(port, {**os.environ, "INTEGRAL_DASHBOARD_DATA": str(folder), "INTEGRAL_DASHBOARD_SIMULATED_URL": simulated_url})
+    hosts = folder.with_suffix(".toml")
+    hosts.write_text(HOSTS)
+    env = {
+        "INTEGRAL_DASHBOARD_DATA": str(folder),
+        "INTEGRAL_DASHBOARD_SIMULATED_URL": simulated_url,
+        "INTEGRAL_DASHBOARD_HOSTS": str(hosts),
+    }
+    page = Served(port, {**os.environ, **env})
     try:
         page.start()
         yield page

@@ -91,7 +91,7 @@ def test_enter_and_space_act(finished: str, visitor: Visitor) -> None:
     press("Enter")
     visitor.page.wait_for_function(f"w => {{ const v = ({VIEW})(); return v[1] - v[0] < w }}", arg=0.5 * (whole[1] - whole[0]))
 
-    go_to(visitor, "Run")
+    go_to(visitor, "Run$")
     press("Enter")
     visitor.page.wait_for_url(lambda url: "run=" in url and url != finished, timeout=30_000)
 
