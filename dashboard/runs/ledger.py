@@ -86,11 +86,11 @@ class Ledger:
     def _set(self, batch_id: str, state: str, detail: str = "", **values: Any) -> None:
         with self._database.writing() as connection:
             here = batches.c.batch_id == batch_id
-            before = connection.execute(sa.select(batches.c.state).where(here)).scalar_one()
-            if before in ENDED_BATCH:
+            before = connection.execute(sa.select(batches.c.state, batches.c.reason).where(here)).one()
+            if before.state in ENDED_BATCH:
                 return
             connection.execute(batches.update().where(here).values(state=state, updated=time.time(), **values))
-            if state != before:
+            if state != before.state or detail not in ("", before.reason):  # a submission that fails leaves it queued
                 note(connection, state, detail, batch_id=batch_id)
             touch(connection, [batch_id])
 

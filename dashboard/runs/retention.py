@@ -238,19 +238,21 @@ def _remove_file(database: Database, products: ProductStore, name: str) -> int:
 
 
 def _attempts(database: Database, removals: Sequence[Removal]) -> dict[str, int]:
-    """How often the batches were asked whose rows are about to go: those named, and the private ones of the runs named."""
+    """How often the batches were asked that may go: those named, and private ones of the runs named.
+
+    Attempts at a batch that has ended are needed no more, be it spared in the end: should it be asked again, that is another.
+    """
     found: dict[str, int] = {}
     columns = sa.select(batches.c.batch_id, batches.c.attempts)
     with database.reading() as connection:
         for removal in removals:
             if removal.kind == "batch":
-                query = columns.where(batches.c.batch_id == removal.id, *_FREE, batches.c.updated <= removal.at)
+                query = columns.where(batches.c.batch_id == removal.id)
             elif removal.kind == "run":
-                query = columns.join(run_batches).join(runs).where(runs.c.run_id == removal.id, *_MAY_GO, run_ended <= removal.at)
-                query = query.where(batches.c.owner != "", batches.c.state.in_(ENDED_BATCH))
+                query = columns.join(run_batches).where(run_batches.c.run_id == removal.id, batches.c.owner != "")
             else:
                 continue
-            found |= dict(connection.execute(query).all())
+            found |= dict(connection.execute(query.where(batches.c.state.in_(ENDED_BATCH))).all())
     return found
 
 

@@ -26,8 +26,13 @@ from tests.waiting import wait_until
 
 SIX = {"T1": "2009-02-22T00:00:00", "T2": "2009-02-23T00:00:00"}
 """Interval of six batches of two science windows."""
-LATER = {"T1": "2009-02-26T00:00:00", "T2": "2009-02-27T00:00:00"}
+LATER = {"T1": "2009-02-23T12:00:00", "T2": "2009-02-24T12:00:00"}
 """Another of as many."""
+
+
+def deployed(folder: Path, url: str, **environment: str) -> Settings:
+    """A deployment in a folder, talking to this observatory."""
+    return Settings.from_environment({"INTEGRAL_DASHBOARD_DATA": str(folder), "INTEGRAL_DASHBOARD_SIMULATED_URL": url, **environment})
 
 
 def planned(settings: Settings, user: str = "local", **values: Any) -> Plan:

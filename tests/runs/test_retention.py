@@ -1,90 +1,21 @@
-"""What goes from the store, in which order, and what is spared: rows and files with hand-set ages and sizes."""
+"""What goes from the store, in which order, and what is spared."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from dashboard.errors import ProductError, RequestError, RunNotFound
 from dashboard.identity import Identity
 from dashboard.runs.housekeeping import EVERY_SECONDS, Housekeeping
 from dashboard.runs.products import ProductStore, batch_file, run_file
-from dashboard.runs.retention import Removal, planned_removals, remove, what_stays
-from dashboard.runs.schema import batches, events, open_database, run_batches, runs
-from dashboard.runs.store import RunStore
-from tests.runs.sky_dispatcher import plan_of, settings_in, text
-
-NOW = 1_800_000_000.0
-DAY = 86400.0
-BATCH, MOSAIC = 1000, 5000
-"""Bytes of every batch and of every run's mosaic."""
-PRIVATE = {"integral_data_rights": "all-private"}
-
-
-class Warehouse:
-    """A store that tests fill. Pairs of science windows from an even `first` on are batches."""
-
-    def __init__(self, folder: Path) -> None:
-        self.settings = settings_in(folder)
-        self.store, self.database = RunStore(self.settings), open_database(self.settings)
-        self.products = ProductStore(self.settings.storage_url)
-        self.root = Path(self.settings.storage_url)
-
-    def run(self, first: int, days: float, *, windows: int = 4, state: str = "done", **plan: Any) -> str:
-        """A run that took this state so many days ago, with its products and a published mosaic."""
-        run_id = self.store.start(plan_of(windows, first=first, **plan), Identity("ada"), name=f"from {first}")
-        for batch_id in self.batches_of(run_id):
-            if not self.products.exists(batch_file(batch_id)):
-                self.file(batch_file(batch_id), BATCH, days)
-                self.set_batch(batch_id, state="done", due=None, updated=NOW - days * DAY)
-        self.file(run_file(run_id, "mosaic", 0, 1), MOSAIC, days)
-        self.set_run(run_id, state=state, ended=None if state == "running" else NOW - days * DAY, sums_json='{"0": 1}')
-        return run_id
-
-    def file(self, name: str, size: int, days: float) -> str:
-        self.products.write(name, text("x" * size))
-        os.utime(self.root / name, (NOW - days * DAY,) * 2)
-        return name
-
-    def set_run(self, run_id: str, **values: Any) -> None:
-        with self.database.writing() as connection:
-            connection.execute(runs.update().where(runs.c.run_id == run_id).values(**values))
-
-    def set_batch(self, batch_id: str, **values: Any) -> None:
-        with self.database.writing() as connection:
-            connection.execute(batches.update().where(batches.c.batch_id == batch_id).values(**values))
-
-    def batches_of(self, run_id: str) -> list[str]:
-        return [batch.batch_id for batch in self.store.state(run_id).batches]
-
-    def plan(self, days: float | None = None, n_bytes: float | None = None, now: float = NOW) -> tuple[Removal, ...]:
-        return planned_removals(self.settings, days=days, gigabytes=None if n_bytes is None else n_bytes / 1e9, now=now)
-
-    def what(self, days: float | None = None, n_bytes: float | None = None) -> list[tuple[str, str]]:
-        return [(removal.kind, removal.id) for removal in self.plan(days, n_bytes)]
-
-    def contents(self) -> tuple[Any, ...]:
-        """All rows and files."""
-        with self.database.reading() as connection:
-            rows = [connection.execute(sa.select(table)).all() for table in (runs, batches, run_batches, events)]
-        return rows, sorted(self.products.files(), key=lambda file: file.name)
-
-    def stored(self, batch_id: str) -> bool:
-        return self.products.exists(batch_file(batch_id))
-
-    def known(self, batch_id: str) -> bool:
-        with self.database.reading() as connection:
-            row = connection.scalar(sa.select(batches.c.batch_id).where(batches.c.batch_id == batch_id))
-            noted = connection.scalar(sa.select(events.c.id).where(events.c.batch_id == batch_id).limit(1))
-        assert (row is None) == (noted is None), "history goes with the batch"
-        return row is not None
+from dashboard.runs.retention import planned_removals, remove, what_stays
+from tests.runs.sky_dispatcher import plan_of, text
+from tests.runs.warehouse import BATCH, DAY, MOSAIC, NOW, Warehouse
 
 
 @pytest.fixture
@@ -121,7 +52,7 @@ def test_what_is_old_goes_and_what_is_pinned_active_in_review_or_shared_stays(ho
 
 
 def test_private_batches_go_with_the_only_run_that_has_them(house: Warehouse) -> None:
-    mine, another = house.run(10, 40, **PRIVATE), house.run(12, 5, **PRIVATE)
+    mine, another = house.run(10, 40, integral_data_rights="all-private"), house.run(12, 5, integral_data_rights="all-private")
     alone, shared = house.batches_of(mine)
     assert shared in house.batches_of(another)
     removals = house.plan(days=30)
@@ -309,17 +240,18 @@ def test_the_store_may_be_elsewhere(tmp_path: Path) -> None:
 
 
 def test_the_deployments_retention_is_applied_at_most_once_an_hour_whoever_works(house: Warehouse) -> None:
+    now = [NOW]
     house.run(10, 40)
-    now = NOW
-    assert Housekeeping(house.settings, lambda: now).apply_when_due() == 0, "nothing is set"
+    assert Housekeeping(house.settings, lambda: now[0]).apply_when_due() == 0, "nothing is set"
     settings = replace(house.settings, keep_days=30.0)
-    assert Housekeeping(settings, lambda: now).apply_when_due() == MOSAIC + 2 * BATCH
+    assert Housekeeping(settings, lambda: now[0]).apply_when_due() == MOSAIC + 2 * BATCH
     house.run(20, 40)
-    keeper = Housekeeping(settings, lambda: now)
-    for now in (NOW + 1, NOW + EVERY_SECONDS - 1):
+    keeper = Housekeeping(settings, lambda: now[0])
+    for later in (1.0, EVERY_SECONDS - 1):
+        now[0] = NOW + later
         assert keeper.apply_when_due() == 0
-    now = NOW + EVERY_SECONDS
+    now[0] = NOW + EVERY_SECONDS
     assert keeper.apply_when_due() == MOSAIC + 2 * BATCH
     house.run(30, 40)
-    now = NOW - 10 * EVERY_SECONDS
+    now[0] = NOW - 10 * EVERY_SECONDS
     assert keeper.apply_when_due() == MOSAIC + 2 * BATCH, "a clock that was put back does not stop it"

@@ -1,0 +1,105 @@
+"""A run that goes on with other science windows asks what is new, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dashboard.errors import NoScienceWindows, RequestError
+from dashboard.plan.making import catalogue_of_image, continued
+from dashboard.plan.plan import Plan
+from dashboard.plan.replanning import put_back, replanned, without
+from dashboard.products.catalog import MeasuredSource, SourceCatalog, SourceTable
+from dashboard.request.request import Request
+from tests.plan.test_making import CRAB, NEAR, SKY, plan, windows
+
+ALL: dict[str, Any] = {"instrument": ["isgri", "jemx1"], "product": ["mosaic", "spectrum", "lightcurve"]}
+
+
+def ids(made: Plan) -> set[str]:
+    return {batch.batch_id for batch in made.batches}
+
+
+def extended(made: Plan, count: int, **selection: Any) -> Plan:
+    request = Request.from_dict({**made.request, "T2": "2010-01-01T00:00:00", **selection})
+    return replanned(made, request, {name: windows(count) for name in request.instruments})
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 400), st.integers(0, 200), st.integers(1, 60))
+def test_a_longer_interval_asks_again_two_batches_a_job_at_most(count: int, more: int, s_max: int) -> None:
+    before = plan(count=count, s_max=s_max, **ALL)
+    after = extended(before, count + more)
+    assert [job.label for job in after.jobs] == [job.label for job in before.jobs]
+    for old, new in zip(before.jobs, after.jobs, strict=True):
+        assert len(set(old.batch_ids) - set(new.batch_ids)) <= 2
+        asked = [scw[:12] for batch in after.batches_of(new) for scw in batch.scw]
+        assert asked == list(windows(count + more).swid)
+    assert after.n_scw == count + more
+    assert after.request["T2"] == "2010-01-01T00:00:00"
+
+
+def test_the_catalogue_is_frozen_and_its_image_is_not_made_again() -> None:
+    waiting = plan(sources=None, product="spectrum", use_default_catalog=False, make_image=True)
+    image = ids(waiting)
+    found, _ = catalogue_of_image(waiting, 0, SourceTable((MeasuredSource("Crab", CRAB.ra, CRAB.dec, 100.0, 0.1, 900.0, 900.0, 0.1),)))
+    before = continued(waiting, 0, found)
+    after = extended(before, 170)
+    assert image <= ids(after)
+    assert after.jobs[0] == before.jobs[0], "the image for the catalogue stays as it is"
+    assert after.lists == before.lists
+    sent = {batch.parameters["selected_catalog"] for batch in after.batches_of(after.jobs[1])}
+    assert sent == {batch.parameters["selected_catalog"] for batch in before.batches_of(before.jobs[1])}
+    assert len(ids(after) - ids(before)) <= 3, "50 more ScW in batches of 50 that keep to revolutions"
+
+
+def test_a_run_that_waits_for_its_image_waits_for_the_longer_interval() -> None:
+    waiting = plan(sources=None, product="lightcurve", use_default_catalog=False, make_image=True)
+    after = extended(waiting, 150)
+    assert [len(coming.swid) for coming in after.coming] == [150]
+    assert sum(len(batch.scw) for batch in after.batches) == 150
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(2, 300), st.integers(2, 60), st.data())
+def test_a_science_window_taken_out_costs_its_own_batches_only(count: int, s_max: int, data: st.DataObject) -> None:
+    before = plan(count=count, s_max=s_max, **ALL)
+    out = data.draw(st.sampled_from(before.pointings.swid))
+    after = without(before, [f"{out}.001"])
+    assert out not in {scw[:12] for batch in after.batches for scw in batch.scw}
+    assert after.n_scw == count - 1
+    for old, new in zip(before.jobs, after.jobs, strict=True):
+        changed = set(old.batch_ids) - set(new.batch_ids)
+        assert changed == {batch.batch_id for batch in before.batches_of(old) if out in {scw[:12] for scw in batch.scw}}
+    again = put_back(after, [out])
+    assert ids(again) == ids(before)
+    assert again.n_scw == count
+
+
+def test_what_was_taken_out_stays_out_when_the_interval_grows_and_survives_storage() -> None:
+    before = plan(count=120, s_max=20, **ALL)
+    out = before.pointings.swid[33]
+    stored = Plan.from_dict(without(before, [out]).to_dict())
+    assert set(stored.left_out) == {"isgri", "jemx1"}
+    after = extended(stored, 160)
+    assert out not in {scw[:12] for batch in after.batches for scw in batch.scw}
+    assert after.n_scw == 159
+    assert len(ids(stored) - ids(after)) <= 2 * len(after.jobs)
+    assert ids(put_back(after, [out])) == ids(extended(before, 160))
+
+
+def test_what_cannot_be_is_a_sentence() -> None:
+    before = plan(count=4, s_max=2)
+    with pytest.raises(RequestError, match="The run has no science window 099900010010"):
+        without(before, ["099900010010"])
+    with pytest.raises(RequestError, match="was not taken out"):
+        put_back(before, [before.pointings.swid[0]])
+    with pytest.raises(NoScienceWindows, match="No science window is left for isgri mosaic"):
+        without(before, before.pointings.swid)
+    with pytest.raises(RequestError, match="E1_keV of a run cannot change") as caught:
+        extended(before, 8, E1_keV=20.0)
+    assert caught.value.field == "E1_keV"
+    assert SourceCatalog((CRAB, NEAR)).sources != SKY.sources
