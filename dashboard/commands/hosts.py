@@ -6,13 +6,16 @@ import argparse
 import json
 import math
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dashboard.commands.asking import add_token_option, standing
 from dashboard.commands.exit_codes import OK
 from dashboard.errors import RequestError
 from dashboard.hosts import SIMULATED
 from dashboard.settings import Settings
+
+if TYPE_CHECKING:
+    from dashboard.account import Standing
 
 
 def add_to(commands: Any) -> None:
@@ -31,6 +34,7 @@ def add_to(commands: Any) -> None:
     resume.set_defaults(act=_resume)
     token = commands.add_parser("token", help="show what a token says, and what it allows; never the token")
     token.add_argument("--host", default="production", help="host_type (default: production)")
+    token.add_argument("--give", action="store_true", help="use it from now on for the runs that wait or work at this host")
     add_token_option(token)
     token.set_defaults(act=_token)
 
@@ -80,11 +84,28 @@ def _gate(options: argparse.Namespace) -> tuple[Any, str]:
     return Gate(open_database(settings), settings.hosts), options.host
 
 
+def _give(settings: Settings, host: str, user: Standing) -> int:
+    """Let the runs at a host go on with this token, or with none."""
+    from dashboard.identity import Identity
+    from dashboard.runs.process import ensure_worker
+    from dashboard.runs.vault import Vault
+
+    needed = Vault(settings).replace(Identity().user, host, user.token)
+    ensure_worker(settings, lasting=True)
+    if not user.token:
+        print(f"Runs at {host} go on without a token.")
+    else:
+        print(f"Runs at {host} go on with it." if needed else f"No run at {host} needs a token at present: it was not kept.")
+    return OK
+
+
 def _token(options: argparse.Namespace) -> int:
     settings = Settings.from_environment()
     if options.host not in settings.hosts:
         raise RequestError(f"There is no host {options.host[:60]!r}: choose one of {', '.join(settings.hosts)}.")
     user = standing(settings, options.host, options)
+    if options.give:
+        return _give(settings, options.host, user)
     facts = user.facts
     if facts is None:
         print(f"No token was found for {options.host}: queries are anonymous." + (" It needs none." if options.host == SIMULATED else ""))

@@ -21,7 +21,7 @@ BATCH_BYTES: Final = {
     ("lightcurve", "isgri"): 200_000,
     ("lightcurve", "jemx"): 200_000,
 }
-"""Of a stored batch, by product and instrument: rounded up from simulated ones of 50 science windows (5.0, 18.2, 2.6, 0.07, 0.05, 0.02 MB)."""
+"""Of a stored batch of 50 science windows, rounded up from simulated ones: 5.0, 18.2, 2.6, 0.07, 0.05, 0.02 MB."""
 PIXEL_BYTES: Final = 2 * (5 * 8 + 4 * 4)
 """Of a mosaic's pixel: two versions of the sum's planes and of the mosaic made of them."""
 RESERVE: Final = 200_000_000

@@ -272,11 +272,11 @@ def _age(what: HeldRun | HeldBatch | StoredFile) -> tuple[float, str]:
 
 
 def _size(n_bytes: float) -> str:
-    return f"{n_bytes / GIGABYTE:.3g} GB"
+    return f"{n_bytes / GIGABYTE:.3g} GB" if n_bytes >= GIGABYTE else f"{n_bytes / 1e6:.3g} MB"
 
 
 def _too_much(n_bytes: float, gigabytes: float) -> str:
     return (
-        f"The store then still holds {_size(n_bytes)} where {gigabytes:g} GB are allowed: "
+        f"The store then still holds {_size(n_bytes)} where {_size(gigabytes * GIGABYTE)} are allowed: "
         "what is left belongs to runs that are pinned, active or in review, or is not this program's."
     )

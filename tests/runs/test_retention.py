@@ -109,7 +109,7 @@ def test_a_store_that_is_too_large_loses_first_what_nobody_has_then_the_runs_tha
     assert [(removal.kind, removal.id) for removal in removals] == order
     assert removals[3].reason.endswith("are allowed; of the runs that are not pinned it ended first.")
     assert all("still holds" not in removal.reason for removal in removals[:-1])
-    told = "The store then still holds 7e-06 GB where 5e-06 GB are allowed: what is left belongs to runs that are pinned"
+    told = "The store then still holds 0.007 MB where 0.005 MB are allowed: what is left belongs to runs that are pinned"
     assert told in removals[-1].reason
     assert what_stays(house.settings, removals, MOSAIC / 1e9).startswith(told)
     assert remove(house.settings, removals[:4]) == sum(sizes[:4])
