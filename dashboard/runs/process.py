@@ -124,11 +124,16 @@ def host_for(settings: Settings, name: str) -> Host:
     RequestError
         When there is no such host.
     HostUnreachable
-        When the simulated one does not start.
+        When the simulated one does not start, or one that is reached from inside only is unknown to this network.
     """
     if name not in settings.hosts:
         raise RequestError(f"host_type {name[:60]!r} is not offered: choose one of {', '.join(settings.hosts)}.", "host_type")
-    return ensure_observatory(settings) if name == SIMULATED else settings.hosts[name]
+    if name == SIMULATED:
+        return ensure_observatory(settings)
+    host = settings.hosts[name]
+    if host.only_inside and not (health := check_host(host, seconds=HEALTH_SECONDS, version=False)).resolves:
+        raise HostUnreachable(f"{health.detail} Choose another host_type here.")
+    return host
 
 
 def present_host(settings: Settings, name: str) -> Host:

@@ -97,7 +97,8 @@ def test_the_line_of_truth_follows_every_step(store: RunStore, ledger: Ledger) -
     assert state.line_of_truth.startswith(f"1 of {len(plan.batches)} batches (1 failed), 2 of 6 ScW")
     assert (state.batches[1].reason, state.batches[1].remedy[:18]) == ("E1_keV is wrong.", "Change the request")
     ledger.failed(third, JobFailed("The node died."), 60.0)
-    assert [event.what for event in store.history(batch_id=third)] == ["planned", "queued"]
+    events = store.history(batch_id=third)
+    assert [(event.what, event.detail) for event in events] == [("planned", ""), ("queued", "attempt 1"), ("queued", "The node died.")]
     assert look().batches[2].state == "queued"
     assert look_at_ready(ledger, run_id) == []
     assert [event.what for event in store.history(batch_id=first)] == ["planned", "queued", "submitted", "running", "done"]

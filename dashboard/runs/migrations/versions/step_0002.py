@@ -27,11 +27,11 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("answered", sa.Float, nullable=False),
     )
-    with op.batch_alter_table("runs") as runs:
-        runs.add_column(sa.Column("plan_version", sa.Integer, nullable=False, server_default="1"))
-        runs.add_column(sa.Column("pinned", sa.Boolean, nullable=False, server_default=sa.false()))
-        runs.add_column(sa.Column("ended", sa.Float))
-        runs.add_column(sa.Column("tell", sa.String, nullable=False, server_default=""))
+    # Not in batch mode: on SQLite that may make the table anew, and rows of run_batches refer to the one it drops.
+    op.add_column("runs", sa.Column("plan_version", sa.Integer, nullable=False, server_default="1"))
+    op.add_column("runs", sa.Column("pinned", sa.Boolean, nullable=False, server_default=sa.false()))
+    op.add_column("runs", sa.Column("ended", sa.Float))
+    op.add_column("runs", sa.Column("tell", sa.String, nullable=False, server_default=""))
     op.execute(
         "UPDATE runs SET ended = updated WHERE state IN ('done', 'done with failures', 'cancelled')",
     )
