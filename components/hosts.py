@@ -14,7 +14,7 @@ from components.words import Words
 from dashboard.host_board import HostLook
 from dashboard.session import Session
 
-MARKS = {"answers": ("ok", "✓"), "silent": ("bad", "✗"), "paused": ("warn", "‖"), "asking": ("quiet", "…")}
+MARKS = {"answers": ("ok", "✓"), "silent": ("bad", "✗"), "paused": ("warn", "‖"), "asking": ("quiet", "…"), "idle": ("quiet", "○")}
 
 
 def host_rows(looks: Mapping[str, HostLook], chosen: str) -> str:

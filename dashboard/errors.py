@@ -27,6 +27,7 @@
     │   └── EmptyProduct          the dispatcher's way to say "no result"
     ├── RunError
     │   ├── RunNotFound
+    │   ├── DatabaseAway          locked, or its disk or server is away       (retry)
     │   ├── StorageFull
     │   └── WorkerRefused         a second worker on SQLite, NFS
     └── NoticeFailed              nobody could be told how a run goes
@@ -192,6 +193,12 @@ class RunError(DashboardError):
 
 class RunNotFound(RunError):
     """No run of that name is in the store."""
+
+
+class DatabaseAway(RunError):
+    """The database is locked, or its disk or server is away: it may be back in a moment."""
+
+    retryable = True
 
 
 class StorageFull(RunError):

@@ -42,12 +42,15 @@ class HostLook:
         Whether its gate is open.
     in_flight
         Jobs it is computing for this deployment.
+    started
+        False for the simulated one before anybody needs it.
     """
 
     host: Host
     health: HostHealth | None = None
     passage: Passage = field(default_factory=Passage)
     in_flight: int = 0
+    started: bool = True
 
     @property
     def offered(self) -> bool:
@@ -56,9 +59,11 @@ class HostLook:
 
     @property
     def word(self) -> str:
-        """Its state in a word: "paused", "asking", "answers" or "silent"."""
+        """Its state in a word: "paused", "idle", "asking", "answers" or "silent"."""
         if self.passage.closed(time.time()):
             return "paused"
+        if not self.started:
+            return "idle"
         if self.health is None:
             return "asking"
         return "answers" if self.health.reachable else "silent"
@@ -68,6 +73,8 @@ class HostLook:
         """Its state in a sentence."""
         if sentence := self.passage.sentence(self.host.name, time.time()):
             return sentence
+        if not self.started:
+            return f"{self.host.name} is started when it is needed."
         if self.health is None:
             return f"{self.host.name} is being asked."
         version = f" It runs version {self.health.version}." if self.health.version else ""
@@ -100,8 +107,9 @@ def look_at(settings: Settings, name: str) -> HostLook:
         When the database does not answer.
     """
     gate = Gate(open_database(settings), settings.hosts)
-    health = check_host(present_host(settings, name))
-    return HostLook(settings.hosts[name], health, gate.passage(name), gate.in_flight().get(name, 0))
+    host = present_host(settings, name)
+    health = check_host(host) if host.dispatcher_url else None
+    return HostLook(settings.hosts[name], health, gate.passage(name), gate.in_flight().get(name, 0), bool(host.dispatcher_url))
 
 
 class HostBoard:
@@ -146,12 +154,14 @@ class HostBoard:
     def _ask(self, name: str) -> None:
         host = present_host(self._settings, name)
         if not host.dispatcher_url:
-            return  # the simulated one is still starting
+            with self._lock:
+                self._looks[name] = replace(self._looks[name], health=None, started=False)
+            return
         before = self._looks[name].health
         known = before.version if before is not None and before.reachable else ""
         health = check_host(host, version=not known)
         with self._lock:
-            self._looks[name] = replace(self._looks[name], health=replace(health, version=health.version or known))
+            self._looks[name] = replace(self._looks[name], health=replace(health, version=health.version or known), started=True)
 
     def _read_gates(self) -> None:
         try:

@@ -100,6 +100,15 @@ class Ledger:
         with self._database.reading() as connection:
             return {row.run_id: ActiveRun(row.host, row.plan_version) for row in connection.execute(query)}
 
+    def in_turn(self, run_ids: Collection[str], *, probe: bool = False) -> list[str]:
+        """Those of the runs that have a batch due, the one that has come least far first; with `probe` as for `take_due`."""
+        place = sa.func.min(run_batches.c.position)
+        query = sa.select(run_batches.c.run_id).join(batches).where(run_batches.c.run_id.in_(list(run_ids)), INCLUDED)
+        query = query.where(batches.c.due <= time.time()).group_by(run_batches.c.run_id)
+        with self._database.reading() as connection:
+            order = (sa.func.min(batches.c.attempts), place) if probe else (place,)
+            return list(connection.scalars(query.order_by(*order, run_batches.c.run_id)))
+
     def take_due(self, run_id: str, room: int = AHEAD, *, probe: bool = False) -> list[Order]:
         """Mark the run's next batches as queued, and return them; never more than `AHEAD` stand in the queue.
 

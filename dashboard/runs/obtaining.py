@@ -6,11 +6,12 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from typing import Final
+from contextlib import suppress
+from typing import Final, TypeVar
 
 from dashboard.dispatcher.failure import Abandoned
 from dashboard.dispatcher.obtain import JobProgress, obtain
-from dashboard.errors import DashboardError, HostPaused, NotAuthorized, ProductError, RunError, StorageFull, TokenRefused
+from dashboard.errors import DashboardError, DatabaseAway, HostPaused, NotAuthorized, ProductError, RunError, StorageFull, TokenRefused
 from dashboard.plan.batch import Batch
 from dashboard.products.catalog_api import catalog_to_api
 from dashboard.runs.gate import LOOK_AGAIN_SECONDS, Gate
@@ -27,6 +28,7 @@ LOOK_SECONDS: Final = 0.5
 
 log = logging.getLogger(__name__)
 
+Value = TypeVar("Value")
 _STATES = {"submitted": "submitted", "progress": "running", "ready": "running", "done": "downloading"}
 
 
@@ -52,7 +54,7 @@ class Obtainer:
 
     def __call__(self, batch_id: str, workflow_id: str) -> None:
         """Obtain a batch; harmless when repeated. Another attempt than the present one is left alone."""
-        batch, state, attempts, tries = self._ledger.batch(batch_id)
+        batch, state, attempts, tries = _patiently(lambda: self._ledger.batch(batch_id))
         if workflow_id != f"{batch_id}-{attempts}" or state in {"done", "failed", "cancelled"}:
             return
         try:
@@ -69,17 +71,17 @@ class Obtainer:
             self._failed(batch, tries + 1, RunError(f"An unexpected error ({kind}) stopped it: report it with the worker's log."))
 
     def _failed(self, batch: Batch, failures: int, error: DashboardError) -> None:
-        """Note a failure as soon as the database takes it: a full disk may be the database's own."""
+        """Note a failure as soon as the database takes it: it may be away, and a full disk its own."""
         while True:
             try:
                 if isinstance(error, TokenRefused):
                     return self._wait_for_token(batch, error)
                 closed = error.seconds if isinstance(error, HostPaused) else self._gate.failed(batch.host, error)
-                counted = not isinstance(error, HostPaused | StorageFull) and self._gate.blames(batch.host, error, closed)
+                counted = not isinstance(error, HostPaused | StorageFull | DatabaseAway) and self._gate.blames(batch.host, error, closed)
                 pause = RetryPolicy.of(batch.host).pause(error, failures if counted else 1)
                 return self._ledger.failed(batch.batch_id, error, pause and max(pause, min(closed, LOOK_AGAIN_SECONDS)), counted=counted)
-            except StorageFull as full:
-                log.warning("Batch %s: %s", batch.batch_id, full.sentence)
+            except (StorageFull, DatabaseAway) as away:
+                log.warning("Batch %s: %s", batch.batch_id, away.sentence)
                 time.sleep(LOOK_SECONDS)
 
     def _wait_for_token(self, batch: Batch, error: TokenRefused) -> None:
@@ -104,14 +106,14 @@ class Obtainer:
                     raise NotAuthorized(error.sentence) from error
                 self._vault.refused(batch.host, token)
                 raise
-            self._gate.answered(batch.host)
+            _patiently(lambda: self._gate.answered(batch.host))
             product = kind.of_answer(answer)
             # What the file does not hold is written first: once the file is there, the batch counts as done.
             catalog = json.dumps(catalog_to_api(answer.catalog), allow_nan=False)
             values = {"job_id": answer.job_id, "session_id": answer.session_id, "n_bytes": answer.n_bytes, "catalog_json": catalog}
-            self._ledger.progress(batch.batch_id, "downloading", **values)
+            _patiently(lambda: self._ledger.progress(batch.batch_id, "downloading", **values))
             self._products.write(name, lambda path: kind.write(product, path))
-        self._ledger.done(batch.batch_id, name)
+        _patiently(lambda: self._ledger.done(batch.batch_id, name))
 
     def _stored(self, name: str, kind: Kind) -> bool:
         """Whether the product is there already and can be read."""
@@ -133,8 +135,9 @@ class Obtainer:
             if progress != last and (progress.state != last.state or now - noted >= LOOK_SECONDS):
                 state = _STATES.get(progress.state, "submitted")
                 values = {"scw_done": progress.scw_done, "job_id": progress.job_id, "session_id": progress.session_id}
-                self._ledger.progress(batch_id, state, **values)
-                last, noted = progress, now
+                with suppress(DatabaseAway):  # the next answer tells as much
+                    self._ledger.progress(batch_id, state, **values)
+                    last, noted = progress, now
 
         return note
 
@@ -144,7 +147,19 @@ class Obtainer:
         def cancelled() -> bool:
             nonlocal answer, looked
             if not answer and time.monotonic() - looked >= LOOK_SECONDS:
-                answer, looked = self._ledger.ended(batch_id), time.monotonic()
+                with suppress(DatabaseAway):
+                    answer = self._ledger.ended(batch_id)
+                looked = time.monotonic()
             return answer
 
         return cancelled
+
+
+def _patiently(act: Callable[[], Value]) -> Value:
+    """Do it as soon as the database is there: nothing is fetched twice because it was away for a while."""
+    while True:
+        try:
+            return act()
+        except DatabaseAway as away:
+            log.warning("%s", away.sentence)
+            time.sleep(LOOK_SECONDS)

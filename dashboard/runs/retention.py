@@ -114,7 +114,7 @@ class _Choice:
 
     def take_leftovers(self) -> None:
         for file in sorted(self._stock.leftovers, key=_age):
-            what = "It was begun and never finished" if is_part(file.name) else "Its run has published what replaced it"
+            what = "It was begun and never finished" if is_part(file.name) else "Its run shows another publication"
             self._take("file", file.name, file.n_bytes, file.changed, f"{what}; it was written {self._ago(file.changed)}.")
 
     def take_old(self, days: float) -> None:
@@ -238,21 +238,13 @@ def _remove_file(database: Database, products: ProductStore, name: str) -> int:
 
 
 def _attempts(database: Database, removals: Sequence[Removal]) -> dict[str, int]:
-    """How often the batches were asked that may go: those named, and private ones of the runs named.
-
-    Attempts at a batch that has ended are needed no more, be it spared in the end: should it be asked again, that is another.
-    """
+    """How often the batches were asked that may go by themselves, and have ended."""
     found: dict[str, int] = {}
-    columns = sa.select(batches.c.batch_id, batches.c.attempts)
     with database.reading() as connection:
         for removal in removals:
             if removal.kind == "batch":
-                query = columns.where(batches.c.batch_id == removal.id)
-            elif removal.kind == "run":
-                query = columns.join(run_batches).where(run_batches.c.run_id == removal.id, batches.c.owner != "")
-            else:
-                continue
-            found |= dict(connection.execute(query.where(batches.c.state.in_(ENDED_BATCH))).all())
+                mine = (batches.c.batch_id == removal.id, batches.c.state.in_(ENDED_BATCH))
+                found |= dict(connection.execute(sa.select(batches.c.batch_id, batches.c.attempts).where(*mine)).all())
     return found
 
 

@@ -6,6 +6,7 @@ of it stands in `run_batches`.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
 
-from dashboard.errors import RunError, StorageFull, WorkerRefused
+from dashboard.errors import DatabaseAway, RunError, StorageFull, WorkerRefused
 from dashboard.products.disk import is_full
 from dashboard.runs.upgrade import upgrade
 from dashboard.settings import Settings
@@ -149,7 +150,7 @@ class Database:
         except (OperationalError, InterfaceError) as error:
             if "disk is full" in str(error.orig):
                 raise StorageFull("No space is left for the database of runs: free some; the runs go on by themselves.") from error
-            raise RunError(f"The database of runs does not answer: {error.orig}. See that its disk or server is there.") from error
+            raise DatabaseAway(f"The database of runs does not answer: {error.orig}. See that its disk or server is there.") from error
         except DatabaseError as error:
             if not getattr(error.orig, "sqlite_errorname", "").startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
                 raise
@@ -169,7 +170,12 @@ def open_database(settings: Settings) -> Database:
     RunError
         When the data folder cannot be written, or the tables come from a later version of this program.
     """
-    return _open(settings.database_url, settings.data_dir)
+    with _opening:
+        return _open(settings.database_url, settings.data_dir)
+
+
+_opening = threading.Lock()
+"""Alembic works through one state of the process: threads that come first at the same time take turns."""
 
 
 @lru_cache(maxsize=8)

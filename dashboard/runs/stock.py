@@ -9,7 +9,6 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from dashboard.runs.fold import KEPT
 from dashboard.runs.products import ProductStore, StoredFile, batch_of, is_part, publication_of, run_of
 from dashboard.runs.run_state import ENDED_BATCH
 from dashboard.runs.schema import batches, open_database, run_batches, runs
@@ -128,12 +127,12 @@ class Stock:
 
 
 def is_superseded(name: str, sums_json: str) -> bool:
-    """Whether a file belongs to a publication that a run with these sums neither shows nor keeps for slow readers."""
+    """Whether a file belongs to another publication than the one that a run with these sums shows.
+
+    While a run goes on one more is kept for slow readers; a day after its end nobody reads that any more.
+    """
     found = publication_of(name)
-    if found is None:
-        return False
-    published = abs(int(json.loads(sums_json).get(str(found[0]), 0)))
-    return not published - KEPT < found[1] <= published
+    return found is not None and found[1] != int(json.loads(sums_json).get(str(found[0]), 0))
 
 
 def is_unknown(connection: sa.Connection, name: str) -> bool:

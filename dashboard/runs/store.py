@@ -24,6 +24,7 @@ from dashboard.runs.run_state import ACTIVE_RUN, ENDED_BATCH, IN_FLIGHT, REVIEW
 from dashboard.runs.run_view import RunView
 from dashboard.runs.schema import batches, events, run_batches, runs
 from dashboard.runs.vault import Vault, release
+from dashboard.runs.workflow_records import forget_attempts
 
 LONGEST_NAME = 120
 
@@ -218,6 +219,12 @@ class RunStore(RunView):
         if only is None:
             self.cancel(run_id)
         products = ProductStore(self._settings.storage_url)
+        with self._database.reading() as connection:
+            self._row(connection, run_id, runs.c.run_id)
+            asked = sa.select(batches.c.batch_id, batches.c.attempts).join(run_batches).where(run_batches.c.run_id == run_id)
+            ended = asked.where(batches.c.owner != "", batches.c.state.in_(ENDED_BATCH))
+            attempts = dict(connection.execute(ended).all())
+        forget_attempts(self._settings, attempts)
         with self._database.writing() as connection:
             self._row(connection, run_id, runs.c.run_id)
             if only is not None and connection.scalar(sa.select(runs.c.run_id).where(runs.c.run_id == run_id, only)) is None:

@@ -70,9 +70,8 @@ class Worker:
     def turn(self) -> bool:
         """Fill the queue, advance the sums, settle the states of all active runs, show a sign of life; whether a run is active."""
         active = self._ledger.active_runs()
-        for run_id, run in active.items():
-            for order in self._ledger.take_due(run_id, self._gate.room(run.host, AHEAD), probe=self._gate.trying(run.host)):
-                self._queue.put(order)
+        for host in dict.fromkeys(run.host for run in active.values()):
+            self._fill(host, [run_id for run_id, run in active.items() if run.host == host])
         ended = [run_id for run_id in self._folds if run_id not in active]
         for run_id in [*active, *self._ledger.known(ended)]:
             if self._not_before.get(run_id, 0.0) <= time.monotonic():
@@ -82,6 +81,19 @@ class Worker:
         self._folders.keep([*active, *ended])
         os.utime(self._sign_of_life)
         return bool(active)
+
+    def _fill(self, host: str, run_ids: Sequence[str]) -> None:
+        """Queue what is due. Where the host has room for a few only, one by one of the run that has come least far, as the queue itself does."""
+        while room := self._gate.room(host, AHEAD):
+            few, probe = room < AHEAD, self._gate.trying(host)
+            due = self._ledger.in_turn(run_ids, probe=probe)
+            orders = [
+                order for run_id in due[: 1 if few else None] for order in self._ledger.take_due(run_id, 1 if few else room, probe=probe)
+            ]
+            for order in orders:
+                self._queue.put(order)
+            if not few or not orders:
+                return
 
     def _advance(self, run_id: str, plan_version: int) -> None:
         """Add and publish, then give the run its state; a sum that fails ends the run or waits, it does not end the worker."""

@@ -17,10 +17,10 @@ AT_ONCE: Final = 500
 
 
 def forget_attempts(settings: Settings, attempts: Mapping[str, int]) -> None:
-    """Forget all attempts at batches whose rows are about to go.
+    """Forget all attempts at batches that have ended and whose rows are about to go.
 
     DBOS does nothing twice under one id: without this the first attempt at a batch that comes back later would seem done to
-    it, and the batch would wait for ever.
+    it, and the batch would wait for ever. Should a row stay after all, no harm is done: another attempt has another number.
 
     Parameters
     ----------

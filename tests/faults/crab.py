@@ -28,6 +28,8 @@ SIX = {"T1": "2009-02-22T00:00:00", "T2": "2009-02-23T00:00:00"}
 """Interval of six batches of two science windows."""
 LATER = {"T1": "2009-02-23T12:00:00", "T2": "2009-02-24T12:00:00"}
 """Another of as many."""
+LONGER = {"T1": "2009-02-22T00:00:00", "T2": "2009-02-23T18:00:00"}
+"""Interval of seventeen."""
 
 
 def deployed(folder: Path, url: str, **environment: str) -> Settings:

@@ -129,7 +129,7 @@ def test_age_and_size_together_count_what_goes_once(house: Warehouse) -> None:
 def test_files_that_no_row_knows_go_and_those_of_others_do_not(house: Warehouse) -> None:
     run_id, active = house.run(10, 5), house.run(20, 5, state="running")
     house.set_run(run_id, sums_json='{"0": 4}')
-    kept = [house.file(run_file(run_id, "mosaic", 0, version), 7, 5) for version in (3, 4)]
+    kept = [house.file(run_file(run_id, "mosaic", 0, 4), 7, 5), house.file(run_file(run_id, "sum", 0, 3), 7, 0.5)]
     kept += [house.file(f"runs/{run_id}/run.json", 7, 5), house.file(run_file(active, "sum", 0, 9), 7, 5)]
     kept += [house.file(name, 7, 400) for name in ("notes.txt", "batches/list.txt", "runs/mine/mosaic-0-1.fits", "runs/a.json")]
     kept += [house.file(name, 7, 0.5) for name in (f"runs/{run_id}/.0a1b2c3d.mosaic-0-5.fits", "batches/ab/.0a1b2c3d.ab.fits")]
@@ -137,7 +137,7 @@ def test_files_that_no_row_knows_go_and_those_of_others_do_not(house: Warehouse)
         house.file(f"batches/ab/.00000000.{'ab' * 12}.fits", 11, 2.5),
         house.file(f"runs/{active}/.ffffffff.sum-0-1.fits", 12, 1.5),
     ]
-    replaced = [run_file(run_id, "mosaic", 0, 1), house.file(run_file(run_id, "sum", 0, 2), 13, 5), run_file(run_id, "mosaic", 0, 1)]
+    replaced = [run_file(run_id, "mosaic", 0, 1), house.file(run_file(run_id, "mosaic", 0, 3), 13, 5)]
     abandoned = house.file(run_file(run_id, "sum", 0, 5), 14, 5)
     lost = "20260101-000000-ffff"
     house.file(run_file(lost, "sum", 0, 1), 15, 60)

@@ -62,6 +62,15 @@ def test_what_was_removed_is_asked_again_by_the_next_run_that_needs_it(settings:
     assert second.batches[2].attempts == 3
 
 
+@pytest.mark.parametrize("rights", ["public", "all-private"])
+def test_a_run_that_its_owner_deleted_can_be_started_again(settings: Settings, dispatcher: SkyDispatcher, rights: str) -> None:
+    first = run_to_its_end(settings, rights)
+    RunStore(settings).delete(first.run_id)
+    second = run_to_its_end(settings, rights)
+    assert (second.state, second.n_done) == ("done", 3)
+    assert set(dispatcher.submitted.values()) == {1 if rights == "public" else 2}
+
+
 def workflows(settings: Settings) -> set[str]:
     client = DBOSClient(system_database_url=settings.database_url)
     try:

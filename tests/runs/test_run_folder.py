@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from dashboard.runs.run_document import PUBLISHED, run_document
 from dashboard.runs.run_folder import MOST_AT_ONCE, PAUSE_SECONDS, WRITE_SECONDS, RunFolders, write_document
 from dashboard.runs.schema import open_database
 from dashboard.runs.store import RunStore
+from tests.conftest import ROOT
 from tests.dispatcher.replay import serving
 from tests.runs.sky_dispatcher import SkyDispatcher, plan_of, settings_in
 from tests.waiting import wait_for_run, wait_until
@@ -152,7 +154,10 @@ def dispatcher() -> Iterator[tuple[SkyDispatcher, str]]:
         end_children()
 
 
-def test_a_run_can_be_read_without_this_program(tmp_path: Path, dispatcher: tuple[SkyDispatcher, str]) -> None:
+@pytest.mark.filterwarnings("ignore:'datfix' made the change")
+def test_a_run_can_be_read_without_this_program(
+    tmp_path: Path, dispatcher: tuple[SkyDispatcher, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     script, url = dispatcher
     settings = settings_in(tmp_path, url)
     store, plan = RunStore(settings), plan_of(6)
@@ -186,6 +191,17 @@ def test_a_run_can_be_read_without_this_program(tmp_path: Path, dispatcher: tupl
     sources = json.loads((root / document["jobs"][0]["files"]["sources"]).read_text())
     assert "Crab" in json.dumps(sources)
     assert not [path for path in root.rglob(".*") if path.is_file()]
+
+    capsys.readouterr()
+    _, example, _ = re.split("```(?:python)?", (ROOT / "docs/storage.md").read_text())
+    exec(example.replace('Path.home() / ".local/share/integral-dashboard/products"', repr(str(root)).join(("Path(", ")"))), {})
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == f"{run_id} my Crab done with failures {document['line_of_truth']}"
+    found = re.fullmatch(r"isgri mosaic 28-40 keV ([0-9.]+) sigma at the target", told[1])
+    assert found is not None
+    assert float(found[1]) > 20
+    assert told[2] == f"1 done {document['batches'][0]['file']}"
+    assert told[3].startswith("2 failed simulated refuses the request: E1_keV is wrong")
 
 
 @pytest.mark.parametrize("product", ["spectrum", "lightcurve"])
