@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
@@ -68,12 +68,14 @@ class BatchesView(pn.viewable.Viewer):
             css_classes=["sources", "batches"],
             margin=0,
         )
+        self._run_id = session.run.run_id if session.run else ""
         self._told, self._history = Words(""), Words("", "history")
+        self._scw = pn.widgets.TextInput(placeholder="or science windows by their ids", css_classes=["scw"], margin=0, width=260)
         acts = {"Retry": self._retry, "Exclude": self._exclude, "Put back": self._put_back, "Close": self._close}
         buttons = [pn.widgets.Button(label=name, css_classes=["act", "small"], margin=0) for name in acts]
         for button, act in zip(buttons, acts.values(), strict=True):
             button.on_click(act)
-        bar = pn.Row(Words("<h2>Batches</h2>"), *buttons, css_classes=["drawer-bar"], margin=0)
+        bar = pn.Row(Words("<h2>Batches</h2>"), self._scw, *buttons, css_classes=["drawer-bar"], margin=0)
         parts = (bar, self._table, self._told, self._history)
         self._column = pn.Column(*parts, css_classes=["drawer", "wide"], margin=0, visible=False)
         self._column.sizing_mode = "stretch_width"
@@ -98,7 +100,10 @@ class BatchesView(pn.viewable.Viewer):
         if not self._column.visible:
             return
         frame = self._frame()
-        if len(frame) == len(self._table.value):
+        run_id = self._session.run.run_id if self._session.run else ""
+        if run_id != self._run_id:
+            self._run_id, self._table.selection, self._table.value = run_id, [], frame
+        elif len(frame) == len(self._table.value):
             changed = {
                 name: [(row, value) for row, value in enumerate(frame[name]) if value != self._table.value[name].iloc[row]]
                 for name in frame.columns
@@ -126,19 +131,30 @@ class BatchesView(pn.viewable.Viewer):
         await self._act(self._session.acts.retry, "asked again")
 
     async def _exclude(self, *_: Any) -> None:
-        await self._act(lambda run, ids: self._session.acts.exclude(run, ids, True), "left out of the sums")
+        await self._change(True, "left out of the sums")
 
     async def _put_back(self, *_: Any) -> None:
-        await self._act(lambda run, ids: self._session.acts.exclude(run, ids, False), "put back")
+        await self._change(False, "put back")
 
-    async def _act(self, act: Callable[[RunState, list[str]], int], done: str) -> None:
+    async def _change(self, excluded: bool, done: str) -> None:
+        """Of the science windows that are named, else of the batches that are chosen."""
+        acts, swids = self._session.acts, (self._scw.value_input or "").replace(",", " ").split()
+        if not swids:
+            await self._act(lambda run, ids: acts.exclude(run, ids, excluded), done)
+        elif await self._act(lambda run, _: acts.exclude_scw(run, swids, excluded), "asked again", swids):
+            self._scw.value = ""
+
+    async def _act(self, act: Callable[[RunState, list[str]], int], done: str, swids: Sequence[str] = ()) -> bool:
         run = self._session.run
         ids = [run.batches[row].batch_id for row in self._table.selection] if run else []
-        if run is None or not ids:
+        if run is None or not (ids or swids):
             self._told.value = '<p class="quiet">Choose batches first.</p>'
-            return
+            return False
         try:
             number = await asyncio.to_thread(act, run, ids)
-            self._told.value = f'<p class="quiet" role="status">{number} of {len(ids)} {done}.</p>'
         except DashboardError as error:
             self._told.value = f'<p class="bad" role="alert">{escape(error.sentence)}</p>'
+            return False
+        told = f"{len(swids)} ScW; {number} batches {done}" if swids else f"{number} of {len(ids)} {done}"
+        self._told.value = f'<p class="quiet" role="status">{told}.</p>'
+        return True

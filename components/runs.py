@@ -12,10 +12,10 @@ import panel as pn
 
 from components.words import Words
 from dashboard.errors import DashboardError
+from dashboard.run_acts import MOST
 from dashboard.runs.run_state import RunState
 from dashboard.session import Session
 
-MOST = 40
 NOTIFY = """
 if (Notification.permission == "default") Notification.requestPermission()
 localStorage.setItem("integral-notify", cb_obj.active ? "yes" : "no")
@@ -32,7 +32,7 @@ def run_rows(runs: tuple[RunState, ...], watched: str) -> str:
         f"<td>{escape(run.state)}{', pinned' * run.pinned}</td><td>{escape(run.line_of_truth)}</td></tr>"
         for run in runs[:MOST]
     )
-    more = f'<p class="quiet">and {len(runs) - MOST} older ones: integral-dashboard runs list</p>' if len(runs) > MOST else ""
+    more = '<p class="quiet">and older ones: integral-dashboard runs list</p>' if len(runs) > MOST else ""
     return f'<table class="plain"><tr><th>run</th><th>begun (UTC)</th><th>state</th><th>so far</th></tr>{rows}</table>{more}'
 
 

@@ -98,7 +98,7 @@ class TruthView(pn.viewable.Viewer):
                 self._buttons[name] = pn.widgets.Button(label=name, css_classes=["act", "small"], margin=0)
                 self._buttons[name].on_click(act)
             self._row.extend(self._buttons.values())
-        lost = any(batch.state in {"failed", "cancelled"} for batch in run.batches)
+        lost = run.state == "done with failures" or any(batch.state in {"failed", "cancelled"} for batch in run.batches)
         for name, offered in {"Batches": True, "Retry failed": lost, "Cancel": not run.finished or run.state == REVIEW}.items():
             self._buttons[name].visible = offered
 

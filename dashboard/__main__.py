@@ -3,8 +3,8 @@
     python -m dashboard plan request.json
     python -m dashboard run request.json --host simulated --out DIR
 
-Exit codes: 0 all batches in, 1 batches failed, 2 the request or its plan is wrong, 3 interrupted (the run goes on when
-it is opened again), 4 anything else this project reports.
+Exit codes: 0 all batches in, 1 batches failed, 2 the request or its plan is wrong, 3 interrupted (the run is
+cancelled; what is done is kept), 4 anything else this project reports.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _end_children() -> None:
     """End the worker and the observatory if this process started them; a second Ctrl-C does not stop that."""
     if process := sys.modules.get("dashboard.runs.process"):
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        process.end_children()
+        process.end_children(hand_over=True)
         signal.signal(signal.SIGINT, before)
 
 

@@ -105,7 +105,7 @@ class Account:
         known = self._settings.hosts.get(host)
         if not self._settings.single_user or known is None or not known.account_token:
             return Standing()
-        if self._found is None or (self._found.facts is not None and self._found.facts.expired):
+        if self._found is None or self._found.facts is None or self._found.facts.expired:
             self._found = Standing(*discover())
         return self._found
 

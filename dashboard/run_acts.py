@@ -16,6 +16,9 @@ from dashboard.runs.run_view import Event
 from dashboard.runs.store import RunStore
 from dashboard.settings import Settings
 
+MOST = 40
+"""Runs that are listed on the page."""
+
 
 class RunActs:
     """Acts on the runs of one user.
@@ -34,8 +37,8 @@ class RunActs:
         self._settings, self._store, self._account = settings, store, account
 
     def runs(self) -> tuple[RunState, ...]:
-        """All runs, the newest first."""
-        return self._store.list_runs()
+        """The newest runs, and one more where there are more than `MOST`."""
+        return self._store.list_runs(most=MOST + 1)
 
     def history(self, run_id: str, batch_id: str = "") -> tuple[Event, ...]:
         """What happened to a run, or to a batch."""

@@ -132,7 +132,6 @@ class Session(param.Parameterized):
         host = self.request.host_type
         self.account.take(host, text)
         Vault(self.settings).replace(self.identity.user, host, text)
-        self.param.trigger("plan")
 
     def judge(self) -> dict[str, str]:
         """What is wrong with the request, by field."""

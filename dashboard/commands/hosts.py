@@ -6,16 +6,13 @@ import argparse
 import json
 import math
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dashboard.commands.asking import add_token_option, standing
 from dashboard.commands.exit_codes import OK
 from dashboard.errors import RequestError
 from dashboard.hosts import SIMULATED
 from dashboard.settings import Settings
-
-if TYPE_CHECKING:
-    from dashboard.account import Standing
 
 
 def add_to(commands: Any) -> None:
@@ -34,7 +31,9 @@ def add_to(commands: Any) -> None:
     resume.set_defaults(act=_resume)
     token = commands.add_parser("token", help="show what a token says, and what it allows; never the token")
     token.add_argument("--host", default="production", help="host_type (default: production)")
-    token.add_argument("--give", action="store_true", help="use it from now on for the runs that wait or work at this host")
+    give = token.add_mutually_exclusive_group()
+    give.add_argument("--give", action="store_true", help="use it from now on for the runs that wait or work at this host")
+    give.add_argument("--forget", action="store_true", help="let the runs that wait or work at this host go on without any")
     add_token_option(token)
     token.set_defaults(act=_token)
 
@@ -84,15 +83,15 @@ def _gate(options: argparse.Namespace) -> tuple[Any, str]:
     return Gate(open_database(settings), settings.hosts), options.host
 
 
-def _give(settings: Settings, host: str, user: Standing) -> int:
+def _give(settings: Settings, host: str, token: str) -> int:
     """Let the runs at a host go on with this token, or with none."""
     from dashboard.identity import Identity
     from dashboard.runs.process import ensure_worker
     from dashboard.runs.vault import Vault
 
-    needed = Vault(settings).replace(Identity().user, host, user.token)
+    needed = Vault(settings).replace(Identity().user, host, token)
     ensure_worker(settings, lasting=True)
-    if not user.token:
+    if not token:
         print(f"Runs at {host} go on without a token.")
     else:
         print(f"Runs at {host} go on with it." if needed else f"No run at {host} needs a token at present: it was not kept.")
@@ -104,8 +103,10 @@ def _token(options: argparse.Namespace) -> int:
     if options.host not in settings.hosts:
         raise RequestError(f"There is no host {options.host[:60]!r}: choose one of {', '.join(settings.hosts)}.")
     user = standing(settings, options.host, options)
-    if options.give:
-        return _give(settings, options.host, user)
+    if options.give or options.forget:
+        if options.give and not user.token:
+            raise RequestError(f"No token that is still good was found for {options.host}: name its file with --token-file.")
+        return _give(settings, options.host, user.token if options.give else "")
     facts = user.facts
     if facts is None:
         print(f"No token was found for {options.host}: queries are anonymous." + (" It needs none." if options.host == SIMULATED else ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,11 +25,14 @@ def add_to(commands: Any) -> None:
     """Add these commands to a parser's sub-commands."""
     acts = commands.add_parser("runs", help="list, show, start, change and remove runs").add_subparsers(dest="what", required=True)
 
-    def add(name: str, act: Callable[[argparse.Namespace], int], words: str, *, run: bool = True) -> argparse.ArgumentParser:
+    def add(
+        name: str, act: Callable[[argparse.Namespace], int], words: str, *, run: bool = True, to_json: bool = True
+    ) -> argparse.ArgumentParser:
         command: argparse.ArgumentParser = acts.add_parser(name, help=words)
         if run:
             command.add_argument("run_id")
-        command.add_argument("--json", action="store_true", help="answer in JSON")
+        if to_json:
+            command.add_argument("--json", action="store_true", help="answer in JSON")
         command.set_defaults(act=act)
         return command
 
@@ -41,7 +45,7 @@ def add_to(commands: Any) -> None:
     start.add_argument("--host", help="host_type, instead of the request's")
     start.add_argument("--name", default="", help="of the run; the target's when not given")
     start.add_argument("--tell", default="", metavar="ADDRESS", help="e-mail address that is told its end")
-    follow = add("watch", _watch, "show a run until it ends, then write its files; an interrupt leaves it running")
+    follow = add("watch", _watch, "show a run until it ends, then write its files; an interrupt leaves it running", to_json=False)
     follow.add_argument("--out", type=Path, default=Path("results"), help="folder for the files (default: results)")
     add("cancel", _cancel, "ask no more; MMODA goes on computing what was sent")
     retry = add("retry", _retry, "ask failed and cancelled batches again")
@@ -199,6 +203,8 @@ def _pin(options: argparse.Namespace, pinned: bool) -> int:
 def _delete(options: argparse.Namespace) -> int:
     _, store = _store()
     state = store.state(options.run_id)
+    if not options.yes and (options.json or not sys.stdin.isatty()):
+        raise RequestError(f"Nobody can be asked whether {state.name} is to be deleted with its files: add --yes if it is.")
     if not options.yes and input(f"Delete {state.name} ({state.line_of_truth}) with its files? [y/N] ").strip().lower() not in ("y", "yes"):
         return _say(options, {"run_id": options.run_id, "deleted": False}, "Nothing was deleted.")
     freed = store.delete(options.run_id)

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from dashboard.commands.exit_codes import OK
 from dashboard.errors import SettingsError
+from dashboard.notices.mail_server import mail_server
 from dashboard.settings import Settings
 
 
@@ -36,6 +37,8 @@ def observatory(words: list[str]) -> int:
 def _serve(options: argparse.Namespace) -> NoReturn:
     """Become `panel serve`: a parent that waited for it could be killed and leave it behind."""
     settings = Settings.from_environment()  # what is set wrongly is said now, not to the first visitor
+    if settings.mail_url:
+        mail_server(settings.mail_url)
     if not settings.single_user and not any("auth" in word for word in options.rest):
         raise SettingsError("INTEGRAL_DASHBOARD_USERS is login, but no login is switched on: add --basic-auth or --oauth-provider.")
     app = Path(__file__).parents[1] / "app.py"

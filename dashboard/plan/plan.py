@@ -14,6 +14,7 @@ from dashboard.archive.resolver import Target
 from dashboard.errors import RunError
 from dashboard.hosts import SIMULATED
 from dashboard.plan.batch import Batch
+from dashboard.plan.cells import largest_range
 from dashboard.plan.job import Coming, Job
 from dashboard.plan.roles import GALLERY, roles_of_batch
 from dashboard.plan.sensitivity import expected_mcrab
@@ -107,12 +108,16 @@ class Plan:
     def roles_needed(self) -> tuple[str, ...]:
         """Dispatcher roles without which some batch is refused with 403, sorted."""
         needed = set().union(*(roles_of_batch(batch.parameters) for batch in self.batches))
+        for coming in self.coming:
+            size = largest_range(coming.swid, int(self.request["s_max"]), coming.product)
+            needed |= roles_of_batch({**self.batches[0].parameters, "scw_list": self.batches[0].scw[:1] * size})
         return tuple(sorted(needed | ({GALLERY} if self.request["upload_to_gallery"] else set())))
 
     @property
     def largest(self) -> int:
-        """Science windows of its largest batch."""
-        return max(len(batch.scw) for batch in self.batches)
+        """Science windows of its largest batch, also of those that wait for a catalogue."""
+        coming = (largest_range(coming.swid, int(self.request["s_max"]), coming.product) for coming in self.coming)
+        return max(*(len(batch.scw) for batch in self.batches), *coming, 0)
 
     def batches_of(self, job: Job) -> tuple[Batch, ...]:
         """The batches of a job in time order."""

@@ -22,7 +22,7 @@ SELECTION = {"T1", "T2", "radius", "revolutions", "scw_list"}
 """Parameters that select science windows."""
 
 
-def replanned(plan: Plan, request: Request, pointings: Mapping[str, Pointings]) -> Plan:
+def replanned(plan: Plan, request: Request, pointings: Mapping[str, Pointings], *, decided: bool = False) -> Plan:
     """The same jobs for other science windows.
 
     An image that was made for its catalogue alone stays as it is when that catalogue is decided: it is frozen with the run.
@@ -35,6 +35,8 @@ def replanned(plan: Plan, request: Request, pointings: Mapping[str, Pointings]) 
         Its request with the new selection; all else is as it was.
     pointings
         The archive's answer to it, by instrument. What the owner has taken out stays out.
+    decided
+        The pointings are those of the plan, not the archive's: what was picked for an image is not picked from again.
 
     Raises
     ------
@@ -49,11 +51,12 @@ def replanned(plan: Plan, request: Request, pointings: Mapping[str, Pointings]) 
     maker = Maker(request, plan.batches[0].owner, plan.left_out)
     for number, job in enumerate(plan.jobs):
         windows = pointings[job.instrument]
-        decided = job.for_catalogue and not any(coming.image == number for coming in plan.coming)
-        if decided:
+        frozen = job.for_catalogue and not any(coming.image == number for coming in plan.coming)
+        if frozen:
             maker.keep(job, plan.batches_of(job))
         elif job.product == "mosaic":
-            maker.add(job.instrument, "mosaic", job.band, sampled(windows, request.n_scw_image), for_catalogue=job.for_catalogue)
+            image = windows if decided and _images_alone(plan, job.instrument) else sampled(windows, request.n_scw_image)
+            maker.add(job.instrument, "mosaic", job.band, image, for_catalogue=job.for_catalogue)
         else:
             maker.add(job.instrument, job.product, job.band, windows, plan.lists[job.instrument], plan.target.name)
         if not maker.jobs[-1].batch_ids:
@@ -106,7 +109,13 @@ def put_back(plan: Plan, swids: Collection[str]) -> Plan:
 
 def _again(plan: Plan, members: Mapping[str, set[str]]) -> Plan:
     pointings = {name: plan.pointings.take(np.flatnonzero([s in ids for s in plan.pointings.swid])) for name, ids in members.items()}
-    return replanned(plan, Request.from_dict(plan.request), pointings)
+    return replanned(plan, Request.from_dict(plan.request), pointings, decided=True)
+
+
+def _images_alone(plan: Plan, instrument: str) -> bool:
+    """Whether the plan knows no other science windows of an instrument than those that were picked for its images."""
+    others = {job.instrument for job in plan.jobs if job.product != "mosaic"} | {coming.instrument for coming in plan.coming}
+    return instrument not in others
 
 
 def _members(plan: Plan) -> dict[str, set[str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from dashboard.errors import StorageFull
+from dashboard.plan.cells import cut
 from dashboard.plan.plan import Plan
 from dashboard.runs.field import run_grid
 from dashboard.runs.products import ProductStore
@@ -36,6 +37,9 @@ def expected_bytes(plan: Plan, done: Collection[str] = ()) -> int:
         if job.product == "mosaic":
             ny, nx = run_grid(plan.pointings_of(job), job.instrument).shape
             total += ny * nx * PIXEL_BYTES
+    for coming in plan.coming:
+        batches = cut(coming.swid, int(plan.request["s_max"]), whole_revolutions=coming.product == "spectrum")
+        total += BATCH_BYTES[coming.product, coming.instrument.rstrip("12")] * len(batches)
     return total
 
 

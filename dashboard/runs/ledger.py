@@ -60,34 +60,47 @@ class Ledger:
         parameters = json.loads(row.parameters_json)
         return Batch(row.host, parameters, row.owner, row.exposure, tstart, tstop), row.state, row.attempts, row.tries
 
-    def ended(self, batch_id: str) -> bool:
-        """Whether nobody waits for this batch any more."""
+    def ended(self, batch_id: str, attempt: int | None = None) -> bool:
+        """Whether nobody waits for this batch, or for this attempt at it, any more."""
         with self._database.reading() as connection:
-            return connection.scalar(sa.select(batches.c.state).where(batches.c.batch_id == batch_id)) in ENDED_BATCH
+            query = sa.select(batches.c.state, batches.c.attempts).where(batches.c.batch_id == batch_id)
+            row = connection.execute(query).one_or_none()
+        return row is None or row.state in ENDED_BATCH or (attempt is not None and row.attempts != attempt)
 
-    def progress(self, batch_id: str, state: str, **values: Any) -> None:
-        """A batch in flight got on."""
-        self._set(batch_id, state, worker=self._worker, **values)
+    def progress(self, batch_id: str, state: str, *, attempt: int | None = None, **values: Any) -> None:
+        """A batch in flight got on. Here and below: with `attempt`, what an earlier attempt says is not heard any more."""
+        self._set(batch_id, state, attempt=attempt, worker=self._worker, **values)
 
-    def done(self, batch_id: str, product_file: str) -> None:
+    def done(self, batch_id: str, product_file: str, *, attempt: int | None = None) -> None:
         """The product of a batch is stored."""
-        self._set(batch_id, "done", due=None, reason="", remedy="", product_file=product_file, scw_done=batches.c.scw_total)
+        values: dict[str, Any] = {"due": None, "reason": "", "remedy": "", "product_file": product_file, "scw_done": batches.c.scw_total}
+        self._set(batch_id, "done", attempt=attempt, **values)
 
-    def failed(self, batch_id: str, error: DashboardError, pause: float | None, *, counted: bool = True) -> None:
+    def failed(
+        self, batch_id: str, error: DashboardError, pause: float | None, *, counted: bool = True, attempt: int | None = None
+    ) -> None:
         """A try ended without a product: ask again after `pause` seconds, or give up (None); `counted` when it was the batch's fault."""
         state, due = ("failed", None) if pause is None else ("queued", time.time() + pause)
-        tries = batches.c.tries + counted
-        self._set(batch_id, state, error.sentence, due=due, tries=tries, reason=error.sentence, remedy=remedy(error), scw_done=0)
+        values = {"due": due, "tries": batches.c.tries + counted, "reason": error.sentence, "remedy": remedy(error), "scw_done": 0}
+        self._set(batch_id, state, error.sentence, attempt, **values)
 
-    def wait_for_token(self, batch_id: str, error: DashboardError) -> None:
+    def wait_for_token(self, batch_id: str, error: DashboardError, *, attempt: int | None = None) -> None:
         """A batch waits until its owner gives another token, or none: see `Vault.keep`."""
-        self._set(batch_id, "queued", error.sentence, due=math.inf, reason=error.sentence, remedy=remedy(error), scw_done=0)
+        values = {"due": math.inf, "reason": error.sentence, "remedy": remedy(error), "scw_done": 0}
+        self._set(batch_id, "queued", error.sentence, attempt, **values)
 
-    def _set(self, batch_id: str, state: str, detail: str = "", **values: Any) -> None:
+    def wake(self, batch_id: str) -> None:
+        """Ask a batch that waits for a token."""
+        waiting = (batches.c.batch_id == batch_id, batches.c.state == "queued", batches.c.due == math.inf)
+        with self._database.writing() as connection:
+            connection.execute(batches.update().where(*waiting).values(due=0.0))
+
+    def _set(self, batch_id: str, state: str, detail: str = "", attempt: int | None = None, **values: Any) -> None:
         with self._database.writing() as connection:
             here = batches.c.batch_id == batch_id
-            before = connection.execute(sa.select(batches.c.state, batches.c.reason).where(here)).one()
-            if before.state in ENDED_BATCH:
+            columns = sa.select(batches.c.state, batches.c.reason, batches.c.attempts)
+            before = connection.execute(columns.where(here)).one_or_none()
+            if before is None or before.state in ENDED_BATCH or (attempt is not None and before.attempts != attempt):
                 return
             connection.execute(batches.update().where(here).values(state=state, updated=time.time(), **values))
             if state != before.state or detail not in ("", before.reason):  # a submission that fails leaves it queued
@@ -207,7 +220,12 @@ class Ledger:
         with self._database.reading() as connection:
             return _ended(connection, run_id)
 
-    def settle(self, run_id: str, *, complete: bool, closed: str = "") -> str:
+    def in_step(self, run_id: str, plan_version: int) -> bool:
+        """Whether the published sums hold just what belongs into them, by a plan that is still the run's."""
+        with self._database.reading() as connection:
+            return _in_step(connection, run_id, plan_version)
+
+    def settle(self, run_id: str, *, complete: bool, closed: str = "", plan_version: int | None = None) -> str:
         """Give an active run the state its batches imply; that state if it is another one, else "".
 
         Parameters
@@ -218,16 +236,24 @@ class Ledger:
             All of its products are in its published sums.
         closed
             Why nothing is asked of its host at present, "" when it is.
+        plan_version
+            Of the plan that the sums were made by: whether they hold just what belongs into them is then judged again in this act,
+            for the owner may have changed the run since.
         """
         with self._database.reading() as connection:
-            before, after, _ = _implied(connection, run_id, complete, closed)
-        if after != before:
-            with self._database.writing() as connection:
-                before, after, reason = _implied(connection, run_id, complete, closed)
-                if after != before:
-                    set_run(connection, run_id, after, reason=reason)
-                    return after
-        return ""
+            if _implied(connection, run_id, complete, closed) is None:
+                return ""
+        with self._database.writing() as connection:
+            whole = complete and (plan_version is None or _in_step(connection, run_id, plan_version))
+            implied = _implied(connection, run_id, whole, closed)
+            if implied is None:
+                return ""
+            before, after, reason = implied
+            if after == before:  # waits for something else than before
+                connection.execute(runs.update().where(runs.c.run_id == run_id).values(reason=reason, version=runs.c.version + 1))
+                return ""
+            set_run(connection, run_id, after, reason=reason)
+            return after
 
     def set_run(self, run_id: str, state: str, reason: str = "") -> str:
         """Give a run that is not ended a state; that state if it is another one, else ""."""
@@ -246,18 +272,31 @@ def _ended(connection: sa.Connection, run_id: str) -> bool:
     return state not in ACTIVE_RUN or connection.scalar(waited_for.limit(1)) is None
 
 
-def _implied(connection: sa.Connection, run_id: str, complete: bool, closed: str) -> tuple[str, str, str]:
-    """The state of a run, the one its batches imply, and why it waits."""
-    before = str(connection.scalar(sa.select(runs.c.state).where(runs.c.run_id == run_id)))
-    if before not in ACTIVE_RUN:
-        return before, before, ""
+def _in_step(connection: sa.Connection, run_id: str, plan_version: int) -> bool:
+    row = connection.execute(sa.select(runs.c.plan_version).where(runs.c.run_id == run_id)).one_or_none()
+    belongs = sa.and_(INCLUDED, run_batches.c.refusal == "", batches.c.state == "done")
+    differing = sa.select(run_batches.c.batch_id).join(batches).where(run_batches.c.run_id == run_id, run_batches.c.folded != belongs)
+    return row is not None and row.plan_version == plan_version and connection.scalar(differing.limit(1)) is None
+
+
+def _implied(connection: sa.Connection, run_id: str, complete: bool, closed: str) -> tuple[str, str, str] | None:
+    """The state of an active run, the one its batches imply, and why it waits; None when nothing is to be changed."""
+    run = connection.execute(sa.select(runs.c.state, runs.c.reason).where(runs.c.run_id == run_id)).one_or_none()
+    if run is None or run.state not in ACTIVE_RUN:
+        return None
+    after, reason = _state_and_reason(connection, run_id, complete, closed) or (run.state, run.reason)
+    return None if (after, reason) == (run.state, run.reason) else (run.state, after, reason)
+
+
+def _state_and_reason(connection: sa.Connection, run_id: str, complete: bool, closed: str) -> tuple[str, str] | None:
     query = sa.select(batches.c.state, batches.c.due, batches.c.reason, run_batches.c.refusal).join(run_batches)
     rows = connection.execute(query.where(run_batches.c.run_id == run_id, INCLUDED)).all()
     states = {row.state for row in rows}
     if states <= ENDED_BATCH:
         whole = states <= ARRIVED and not any(row.refusal for row in rows)
-        return before, ("done" if whole else "done with failures") if complete else "running", ""
+        return (("done" if whole else "done with failures") if complete else "running"), ""
     if states & IN_FLIGHT or any(row.state == "queued" and row.due is None for row in rows):
-        return before, "running", ""
-    reasons = [closed] if closed else [row.reason for row in rows if row.state == "queued" and row.reason]
-    return (before, "waiting", reasons[0]) if reasons else (before, before, "")
+        return "running", ""
+    for_token = [row.reason for row in rows if row.state == "queued" and row.due == math.inf]
+    reasons = [closed] if closed else for_token or [row.reason for row in rows if row.state == "queued" and row.reason]
+    return ("waiting", reasons[0]) if reasons else None

@@ -58,48 +58,49 @@ class Obtainer:
         if workflow_id != f"{batch_id}-{attempts}" or state in {"done", "failed", "cancelled"}:
             return
         try:
-            self._obtain(batch)
+            self._obtain(batch, attempts)
         except Abandoned:
             log.info("Batch %s was cancelled.", batch_id)
         except DashboardError as error:
             log.warning("Batch %s, attempt %d: %s", batch_id, attempts, error.sentence)
-            self._failed(batch, tries + 1, error)
+            self._failed(batch, attempts, tries + 1, error)
         except Exception as error:
             # A defect of ours must not leave the batch in flight for ever.
             log.exception("Batch %s, attempt %d", batch_id, attempts)
             kind = type(error).__name__
-            self._failed(batch, tries + 1, RunError(f"An unexpected error ({kind}) stopped it: report it with the worker's log."))
+            unexpected = RunError(f"An unexpected error ({kind}) stopped it: report it with the worker's log.")
+            self._failed(batch, attempts, tries + 1, unexpected)
 
-    def _failed(self, batch: Batch, failures: int, error: DashboardError) -> None:
+    def _failed(self, batch: Batch, attempt: int, failures: int, error: DashboardError) -> None:
         """Note a failure as soon as the database takes it: it may be away, and a full disk its own."""
         while True:
             try:
                 if isinstance(error, TokenRefused):
-                    return self._wait_for_token(batch, error)
+                    return self._wait_for_token(batch, attempt, error)
                 closed = error.seconds if isinstance(error, HostPaused) else self._gate.failed(batch.host, error)
                 counted = not isinstance(error, HostPaused | StorageFull | DatabaseAway) and self._gate.blames(batch.host, error, closed)
                 pause = RetryPolicy.of(batch.host).pause(error, failures if counted else 1)
-                return self._ledger.failed(batch.batch_id, error, pause and max(pause, min(closed, LOOK_AGAIN_SECONDS)), counted=counted)
+                pause = pause and max(pause, min(closed, LOOK_AGAIN_SECONDS))
+                return self._ledger.failed(batch.batch_id, error, pause, counted=counted, attempt=attempt)
             except (StorageFull, DatabaseAway) as away:
                 log.warning("Batch %s: %s", batch.batch_id, away.sentence)
                 time.sleep(LOOK_SECONDS)
 
-    def _wait_for_token(self, batch: Batch, error: TokenRefused) -> None:
-        """Until its owner gives another one; or ask at once with that of somebody else who waits for the batch."""
-        try:
+    def _wait_for_token(self, batch: Batch, attempt: int, error: TokenRefused) -> None:
+        """Until its owner gives another one; or ask at once with one given meanwhile, or that of somebody else who waits for the batch."""
+        self._ledger.wait_for_token(batch.batch_id, error, attempt=attempt)
+        with suppress(TokenRefused):
             self._vault.token_for(batch)
-        except TokenRefused:
-            self._ledger.wait_for_token(batch.batch_id, error)
-        else:
-            self._ledger.failed(batch.batch_id, error, 0.0, counted=False)
+            self._ledger.wake(batch.batch_id)
 
-    def _obtain(self, batch: Batch) -> None:
+    def _obtain(self, batch: Batch, attempt: int) -> None:
         name, kind = batch_file(batch.batch_id), kind_of(batch.parameters)
         if not self._stored(name, kind):
             self._gate.check(batch.host)
-            host, token = host_for(self._settings, batch.host), self._vault.token_for(batch)
+            host, token = host_for(self._settings, batch.host), _patiently(lambda: self._vault.token_for(batch))
             try:
-                answer = obtain(batch, host, token=token, progress=self._note(batch.batch_id), stop=self._cancelled(batch.batch_id))
+                note, stop = self._note(batch.batch_id, attempt), self._cancelled(batch.batch_id, attempt)
+                answer = obtain(batch, host, token=token, progress=note, stop=stop)
             except TokenRefused as error:
                 self._gate.answered(batch.host)
                 if not token:
@@ -111,9 +112,9 @@ class Obtainer:
             # What the file does not hold is written first: once the file is there, the batch counts as done.
             catalog = json.dumps(catalog_to_api(answer.catalog), allow_nan=False)
             values = {"job_id": answer.job_id, "session_id": answer.session_id, "n_bytes": answer.n_bytes, "catalog_json": catalog}
-            _patiently(lambda: self._ledger.progress(batch.batch_id, "downloading", **values))
+            _patiently(lambda: self._ledger.progress(batch.batch_id, "downloading", attempt=attempt, **values))
             self._products.write(name, lambda path: kind.write(product, path))
-        _patiently(lambda: self._ledger.done(batch.batch_id, name))
+        _patiently(lambda: self._ledger.done(batch.batch_id, name, attempt=attempt))
 
     def _stored(self, name: str, kind: Kind) -> bool:
         """Whether the product is there already and can be read."""
@@ -126,7 +127,7 @@ class Obtainer:
             return False
         return True
 
-    def _note(self, batch_id: str) -> Callable[[JobProgress], None]:
+    def _note(self, batch_id: str, attempt: int) -> Callable[[JobProgress], None]:
         last, noted = JobProgress(), 0.0
 
         def note(progress: JobProgress) -> None:
@@ -136,19 +137,19 @@ class Obtainer:
                 state = _STATES.get(progress.state, "submitted")
                 values = {"scw_done": progress.scw_done, "job_id": progress.job_id, "session_id": progress.session_id}
                 with suppress(DatabaseAway):  # the next answer tells as much
-                    self._ledger.progress(batch_id, state, **values)
+                    self._ledger.progress(batch_id, state, attempt=attempt, **values)
                     last, noted = progress, now
 
         return note
 
-    def _cancelled(self, batch_id: str) -> Callable[[], bool]:
+    def _cancelled(self, batch_id: str, attempt: int) -> Callable[[], bool]:
         answer, looked = False, 0.0
 
         def cancelled() -> bool:
             nonlocal answer, looked
             if not answer and time.monotonic() - looked >= LOOK_SECONDS:
                 with suppress(DatabaseAway):
-                    answer = self._ledger.ended(batch_id)
+                    answer = self._ledger.ended(batch_id, attempt)
                 looked = time.monotonic()
             return answer
 

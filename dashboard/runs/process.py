@@ -11,36 +11,54 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from dashboard.dispatcher.health import check_host
-from dashboard.errors import HostUnreachable, RequestError, RunError
+from dashboard.errors import DashboardError, HostUnreachable, RequestError, RunError
 from dashboard.hosts import SIMULATED, Host
 from dashboard.runs.lock import locked, try_lock, write_owner
+from dashboard.runs.run_view import RunView
 from dashboard.runs.schema import make_data_folder, open_database
 from dashboard.settings import Settings
 
 START_SECONDS: Final = 90.0
+WORKER: Final = "dashboard.runs.worker"
+SECRETS: Final = frozenset({"ODA_TOKEN", *(f"INTEGRAL_DASHBOARD_{name}" for name in ("KEY", "MAIL", "WEBHOOK", "DATABASE"))})
+"""Of our environment: no child has a token in its own, and the observatory none of the rest either."""
 IDLE_SECONDS: Final = 20.0
 """After which a worker that outlived whoever started it, and has nothing to do, ends."""
 HEALTH_SECONDS: Final = 5.0
 
 _children: dict[subprocess.Popen[bytes], int] = {}
 """What we started, and our ends of their pipes, open as long as we live."""
+_served: dict[Path, Settings] = {}
 _lasting: list[subprocess.Popen[bytes]] = []
 """Those that outlive us."""
 _workers: dict[Path, subprocess.Popen[bytes]] = {}
 
 
-def end_children() -> None:
-    """End the processes we started, as our own end would, and wait until they are gone."""
+def end_children(*, hand_over: bool = False) -> None:
+    """End the processes we started, as our own end would, and wait until they are gone.
+
+    Parameters
+    ----------
+    hand_over
+        Where the worker leaves runs that are not finished, as those that others started, another goes on with them.
+    """
     for pipe in _children.values():
         os.close(pipe)
     for child in _children:
         child.wait()
-    _children.clear()
-    _workers.clear()
+    served = list(_served.values()) if _workers else []
+    for registry in (_children, _workers, _served):
+        registry.clear()
+    if hand_over:
+        for settings in served:
+            with suppress(DashboardError):
+                if RunView(settings).any_active():
+                    ensure_worker(settings, lasting=True)
 
 
 def worker_lock(settings: Settings) -> Path:
@@ -77,12 +95,12 @@ def ensure_worker(settings: Settings, *, lasting: bool = False) -> None:
         if code > 0:
             raise RunError(f"The worker stopped by itself (exit code {code}): {log} says why. Finished batches are kept.")
         # The child inherits the lock, so that there is no moment without an owner.
-        command = ["-m", "dashboard.runs.worker", "--lock", str(lock)]
+        command = ["-m", WORKER, "--lock", str(lock)]
         if lasting:
             command += ["--idle-exit", str(IDLE_SECONDS)]
         child = _start(settings, command, log, (lock,), lasting=lasting)
         if not lasting:
-            _workers[settings.data_dir] = child
+            _workers[settings.data_dir], _served[settings.data_dir] = child, settings
         write_owner(lock, child.pid)
     finally:
         os.close(lock)
@@ -170,15 +188,19 @@ def _start(
 ) -> subprocess.Popen[bytes]:
     """A Python child in a session of its own, so that an interrupt on our terminal is ours alone; not `lasting`, it ends with us."""
     theirs, ours = os.pipe()
-    environment = {name: value for name, value in os.environ.items() if name != "ODA_TOKEN"} | {
-        "PYTHONSAFEPATH": "1",
-        "INTEGRAL_DASHBOARD_DATA": str(settings.data_dir),
-        "INTEGRAL_DASHBOARD_DATABASE": settings.database_url,
-        "INTEGRAL_DASHBOARD_STORAGE": settings.storage_url,
-        "INTEGRAL_DASHBOARD_SIMULATED_URL": settings.simulated_url,
-        "INTEGRAL_DASHBOARD_HOSTS": settings.hosts_file,
-        "INTEGRAL_DASHBOARD_KEY": settings.key,
-    }
+    environment = {name: value for name, value in os.environ.items() if name not in SECRETS} | {"PYTHONSAFEPATH": "1"}
+    if WORKER in arguments:
+        own = {
+            "DATA": str(settings.data_dir),
+            "DATABASE": settings.database_url,
+            "STORAGE": settings.storage_url,
+            "SIMULATED_URL": settings.simulated_url,
+            "HOSTS": settings.hosts_file,
+            "KEY": settings.key,
+            "MAIL": settings.mail_url,
+            "WEBHOOK": settings.webhook_url,
+        }
+        environment |= {f"INTEGRAL_DASHBOARD_{name}": value for name, value in own.items()}
     try:
         with log.open("ab") as output:
             child = subprocess.Popen(

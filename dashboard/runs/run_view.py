@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from dashboard.errors import RunNotFound
 from dashboard.plan.plan import Plan
 from dashboard.runs.rows import batch_state
-from dashboard.runs.run_state import RunState
+from dashboard.runs.run_state import ACTIVE_RUN, RunState
 from dashboard.runs.schema import Database, batches, events, open_database, run_batches, runs
 from dashboard.settings import Settings
 
@@ -99,14 +100,24 @@ class RunView:
             query = query if self._user is None else query.where(runs.c.owner == self._user)
             return dict(connection.execute(query).all())
 
-    def list_runs(self, owner: str | None = None) -> tuple[RunState, ...]:
-        """The runs of an owner, or all, as far as the user may see them; the newest first."""
-        query = sa.select(runs.c.run_id).order_by(runs.c.created.desc())
+    def list_runs(self, owner: str | None = None, most: int | None = None) -> tuple[RunState, ...]:
+        """The runs of an owner, or all, as far as the user may see them; the newest first, at most so many."""
+        query = sa.select(runs.c.run_id).order_by(runs.c.created.desc()).limit(most)
         for allowed in (owner, self._user):
             query = query if allowed is None else query.where(runs.c.owner == allowed)
         with self._database.reading() as connection:
             found = connection.scalars(query).all()
-        return tuple(self.state(run_id) for run_id in found)
+        states = []
+        for run_id in found:
+            with suppress(RunNotFound):  # deleted meanwhile
+                states.append(self.state(run_id))
+        return tuple(states)
+
+    def any_active(self) -> bool:
+        """Whether anything is left to do for any run that the user may see."""
+        query = sa.select(runs.c.run_id).where(runs.c.state.in_(ACTIVE_RUN)).limit(1)
+        with self._database.reading() as connection:
+            return connection.scalar(query if self._user is None else query.where(runs.c.owner == self._user)) is not None
 
     def plan(self, run_id: str) -> Plan:
         """The plan of the run as it is now.
@@ -137,7 +148,13 @@ class RunView:
         query = sa.select(events.c.at, events.c.what, events.c.detail, events.c.batch_id).order_by(events.c.id)
         query = query.where(events.c.batch_id == batch_id) if batch_id else query.where(events.c.run_id == run_id)
         with self._database.reading() as connection:
-            if run_id:
+            if batch_id and self._user is not None:
+                mine = sa.select(run_batches.c.run_id).join(runs).where(run_batches.c.batch_id == batch_id, runs.c.owner == self._user)
+                own = sa.select(runs.c.run_id).where(runs.c.owner == self._user)
+                if connection.scalar(mine.limit(1)) is None:
+                    raise RunNotFound("There is no such batch in your runs: see runs show for those there are.")
+                query = query.where(sa.or_(events.c.run_id == "", events.c.run_id.in_(own)))
+            elif run_id:
                 self._row(connection, run_id, runs.c.run_id)
             return tuple(Event(*row) for row in connection.execute(query))
 

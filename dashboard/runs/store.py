@@ -51,12 +51,15 @@ class RunStore(RunView):
 
         Raises
         ------
+        RequestError
+            When the name is too long or the address is none.
         ProductError
             When the science windows do not fit into one mosaic.
         RunError
             When the store cannot be written.
         """
         refuse_too_wide(plan)
+        title, address = _name(name or plan.target.name), _address(tell)
         now = time.time()
         run_id = f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         with self._database.writing() as connection:
@@ -65,7 +68,7 @@ class RunStore(RunView):
                     run_id=run_id,
                     owner=identity.user,
                     origin=identity.origin,
-                    name=name or plan.target.name,
+                    name=title,
                     host=plan.host,
                     request_json=json.dumps(dict(plan.request), sort_keys=True),
                     plan_json=_text(plan),
@@ -73,7 +76,7 @@ class RunStore(RunView):
                     state="planned",
                     created=now,
                     updated=now,
-                    tell=tell,
+                    tell=address,
                 )
             )
             add_batches(connection, run_id, plan, "started")
@@ -125,13 +128,16 @@ class RunStore(RunView):
             self._keep_token(connection, run_id, token)
             set_run(connection, run_id, "running", what)
             self._revise(connection, run_id, plan)
+            lost = sa.select(batches.c.batch_id).join(run_batches).where(mine, ~run_batches.c.excluded, batches.c.state == "cancelled")
+            if cancelled := list(connection.scalars(lost)):
+                ask_again(connection, run_id, cancelled)
             add_batches(connection, run_id, plan, "revised")
         return len(wanted.keys() - had)
 
     def cancel(self, run_id: str) -> None:
         """End a run. What is not done and no other run waits for is asked no more; the dispatcher goes on with what was sent."""
         with self._database.writing() as connection:
-            if self._row(connection, run_id, runs.c.state).state not in ACTIVE_RUN:
+            if self._row(connection, run_id, runs.c.state).state not in (*ACTIVE_RUN, REVIEW):
                 return
             mine = set(connection.scalars(sa.select(run_batches.c.batch_id).where(run_batches.c.run_id == run_id)))
             ended, sent = self._abandon(connection, run_id, mine)
@@ -152,7 +158,7 @@ class RunStore(RunView):
             Those to ask again; all when not given.
         """
         with self._database.writing() as connection:
-            self._row(connection, run_id, runs.c.state)
+            state = self._row(connection, run_id, runs.c.state).state
             query = sa.select(batches.c.batch_id).join(run_batches).where(run_batches.c.run_id == run_id, ~run_batches.c.excluded)
             query = query.where(sa.or_(batches.c.state.in_(("failed", "cancelled")), run_batches.c.refusal != ""))
             if batch_ids is not None:
@@ -161,6 +167,8 @@ class RunStore(RunView):
             if failed:
                 ask_again(connection, run_id, failed)
                 self._keep_token(connection, run_id, token)
+            elif state == "done with failures" and batch_ids is None:
+                set_run(connection, run_id, "running", "what is there is added up again")
         return len(failed)
 
     def exclude(self, run_id: str, batch_ids: Collection[str], excluded: bool = True) -> int:
@@ -200,9 +208,7 @@ class RunStore(RunView):
         RequestError
             When the name is empty or too long.
         """
-        text = " ".join(name.split())
-        if not text or len(text) > LONGEST_NAME:
-            raise RequestError(f"A run's name has between 1 and {LONGEST_NAME} characters.")
+        text = _name(name)
         self._set(run_id, f"renamed to {text}", name=text)
 
     def pin(self, run_id: str, pinned: bool = True) -> None:
@@ -277,9 +283,7 @@ class RunStore(RunView):
         RequestError
             When it is no address.
         """
-        if address and not is_address(address):
-            raise RequestError(f"{address[:60]!r} is no e-mail address such as ada@example.org.")
-        self._set(run_id, "its end will be told" if address else "its end will not be told", tell=address)
+        self._set(run_id, "its end will be told" if address else "its end will not be told", tell=_address(address))
 
     def _keep_token(self, connection: sa.Connection, run_id: str, token: str) -> None:
         if token:
@@ -292,6 +296,19 @@ class RunStore(RunView):
             connection.execute(runs.update().where(runs.c.run_id == run_id).values(**values, version=runs.c.version + 1))
             note(connection, what, run_id=run_id)
         try_to_write(self._settings, run_id)
+
+
+def _name(text: str) -> str:
+    name = " ".join(text.split())
+    if not name or len(name) > LONGEST_NAME:
+        raise RequestError(f"A run's name has between 1 and {LONGEST_NAME} characters.")
+    return name
+
+
+def _address(text: str) -> str:
+    if text and not is_address(text):
+        raise RequestError(f"{text[:60]!r} is no e-mail address such as ada@example.org.")
+    return text
 
 
 def _text(plan: Plan) -> str:

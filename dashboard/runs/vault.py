@@ -117,6 +117,8 @@ class Vault:
 
     def refused(self, host: str, token: str) -> None:
         """Never send a token again that the host does not accept; its owner has to give another, or none."""
+        if inspect(token).expired:
+            return  # it is not sent again anyhow, and its owner is told the reason
         with self._database.writing() as connection:
             for row in connection.execute(sa.select(tokens).where(tokens.c.host == host, tokens.c.sealed != "")).all():
                 if self._open(row.owner, row.host, row.sealed) == token:

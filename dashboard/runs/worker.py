@@ -22,7 +22,7 @@ from dashboard.combine.resample import warm
 from dashboard.errors import DashboardError, WorkerRefused
 from dashboard.plan.making import catalogue_of_image
 from dashboard.plan.plan import Plan
-from dashboard.runs.announcing import Announcer
+from dashboard.runs.announcing import Announcer, finish_telling
 from dashboard.runs.fold import RunFold
 from dashboard.runs.gate import Gate
 from dashboard.runs.housekeeping import Housekeeping
@@ -83,7 +83,7 @@ class Worker:
         return bool(active)
 
     def _fill(self, host: str, run_ids: Sequence[str]) -> None:
-        """Queue what is due. Where the host has room for a few only, one by one of the run that has come least far, as the queue itself does."""
+        """Queue what is due; where the host has room for a few only, one by one of the run that has come least far."""
         while room := self._gate.room(host, AHEAD):
             few, probe = room < AHEAD, self._gate.trying(host)
             due = self._ledger.in_turn(run_ids, probe=probe)
@@ -106,9 +106,11 @@ class Worker:
             if complete and not unpublished:
                 del self._folds[run_id]
                 if fold.plan.coming:
-                    return self._catalogue_is_there(run_id, fold.plan)
-            closed = self._gate.sentence(fold.plan.host)
-            self._took(run_id, self._ledger.settle(run_id, complete=complete and not unpublished, closed=closed))
+                    if self._ledger.in_step(run_id, fold.plan_version):
+                        self._catalogue_is_there(run_id, fold.plan)
+                    return
+            closed, whole = self._gate.sentence(fold.plan.host), complete and not unpublished
+            self._took(run_id, self._ledger.settle(run_id, complete=whole, closed=closed, plan_version=fold.plan_version))
         except DashboardError as error:
             log.warning("Run %s: %s", run_id, error.sentence)
             self._took(run_id, self._ledger.set_run(run_id, "waiting" if error.retryable else "done with failures", error.sentence))
@@ -203,7 +205,8 @@ def _turn(worker: Worker) -> bool:
 
 
 def _leave(code: int) -> NoReturn:
-    """End now: batches in flight hold threads that would keep us; the next worker takes them up."""
+    """End now: batches in flight hold threads that would keep us; the next worker takes them up. Letters are finished."""
+    finish_telling()
     logging.shutdown()
     os._exit(code)
 

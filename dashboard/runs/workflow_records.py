@@ -8,7 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from dashboard.errors import RunError
+from dashboard.errors import DatabaseAway
 from dashboard.runs.ledger import Order
 from dashboard.runs.schema import open_database
 from dashboard.settings import Settings
@@ -31,7 +31,7 @@ def forget_attempts(settings: Settings, attempts: Mapping[str, int]) -> None:
 
     Raises
     ------
-    RunError
+    DatabaseAway
         When the database does not answer.
     """
     ids = [Order(batch_id, number, "", 0).workflow_id for batch_id, most in attempts.items() for number in range(1, most + 1)]
@@ -47,7 +47,7 @@ def forget_attempts(settings: Settings, attempts: Mapping[str, int]) -> None:
         finally:
             client.destroy()
     except DBAPIError as error:
-        raise RunError(f"The database of runs does not answer: {error.orig}. See that its disk or server is there.") from error
+        raise DatabaseAway(f"The database of runs does not answer: {error.orig}. See that its disk or server is there.") from error
 
 
 def _has_records(settings: Settings) -> bool:

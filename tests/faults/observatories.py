@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -102,7 +103,7 @@ class Recorder:
     @property
     def pauses(self) -> list[float]:
         """Seconds between two queries for the same job."""
-        return [later - earlier for moments in self.asked.values() for earlier, later in zip(moments, moments[1:], strict=False)]
+        return [later - earlier for moments in self.asked.values() for earlier, later in pairwise(moments)]
 
 
 @contextmanager

@@ -106,7 +106,7 @@ def test_every_batch_is_done_once_whoever_is_killed(
     assert asked["jobs"] == asked["products"] == len(plan.batches), "each product was made once"
     assert max(asked["submissions_of"].values()) <= 1 + kills
     assert asked["submissions"] <= len(plan.batches) + kills * settings.hosts["simulated"].jobs_in_flight
-    assert len([path for path in (settings.data_dir / "products/batches").rglob("[0-9a-f]*.fits")]) == len(plan.batches)
+    assert len(list((settings.data_dir / "products/batches").rglob("[0-9a-f]*.fits"))) == len(plan.batches)
 
     quiet = replace(
         settings,

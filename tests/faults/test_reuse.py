@@ -74,7 +74,9 @@ def test_two_users_who_ask_the_same_public_batches_cause_each_query_once(setting
     assert {batch.state for batch in two.batches} == ({"reused"} if later else {"done"})
 
 
-@pytest.mark.parametrize(("values", "role"), [({"integral_data_rights": "all-private"}, PRIVATE), ({"data_version": "NRT"}, NEAR_REAL_TIME)])
+@pytest.mark.parametrize(
+    ("values", "role"), [({"integral_data_rights": "all-private"}, PRIVATE), ({"data_version": "NRT"}, NEAR_REAL_TIME)]
+)
 def test_private_products_never_cross_users(settings: Settings, observatory: Observatory, values: dict[str, str], role: str) -> None:
     before = submissions(observatory)
     ids: dict[str, set[str]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ def test_while_a_host_is_down_it_is_looked_at_now_and_then_and_not_by_every_batc
     host = limited.hosts["simulated"]
     assert len(recorder.refused) <= host.failures_to_pause + host.jobs_in_flight + probes
     later = recorder.refused[host.failures_to_pause + host.jobs_in_flight :]
-    steps = [after - before for before, after in zip(later, later[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(later)]
     assert steps, "it is looked at again"
     assert min(steps) >= 3.0, "one batch a pause"
     recorder.down.clear()

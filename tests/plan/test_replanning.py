@@ -79,6 +79,22 @@ def test_a_science_window_taken_out_costs_its_own_batches_only(count: int, s_max
     assert again.n_scw == count
 
 
+@pytest.mark.parametrize("product", ["mosaic", ["mosaic", "lightcurve"]])
+@pytest.mark.parametrize("part", [-0.5, 60])
+def test_what_was_picked_for_an_image_is_not_picked_from_again(product: Any, part: float) -> None:
+    before = plan(count=200, s_max=20, product=product, n_scw_image=part)
+    image = {scw[:12] for batch in before.batches_of(before.jobs[0]) for scw in batch.scw}
+    inside = sorted(image)[17]
+    after = without(before, [inside])
+    assert {scw[:12] for batch in after.batches_of(after.jobs[0]) for scw in batch.scw} == image - {inside}
+    assert len(ids(before) - ids(after)) == len(before.jobs)
+    assert ids(put_back(after, [inside])) == ids(before)
+    if outside := sorted(set(before.pointings.swid) - image):
+        after = without(before, outside[:1])
+        assert after.jobs[0].batch_ids == before.jobs[0].batch_ids, "it was not in the image"
+        assert ids(put_back(after, outside[:1])) == ids(before)
+
+
 def test_what_was_taken_out_stays_out_when_the_interval_grows_and_survives_storage() -> None:
     before = plan(count=120, s_max=20, **ALL)
     out = before.pointings.swid[33]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dashboard.observatory.query import read
 from dashboard.plan.roles import GALLERY, HUGE, LARGE, NEAR_REAL_TIME, PRIVATE, largest_batch, rights, roles_of_batch
+from tests.plan.test_making import plan
 
 
 def parameters(windows: int = 1, new: int = 0, **changes: Any) -> dict[str, Any]:
@@ -85,3 +86,10 @@ def test_rights_name_everything_that_takes_a_role_and_whether_it_is_held() -> No
     words = {right.role: right.what for right in rights(())}
     assert ("50 ScW" in words[LARGE], "500 ScW" in words[HUGE]) == (True, True)
     assert len(set(words.values())) == len(words)
+
+
+def test_what_waits_for_a_catalogue_needs_its_roles_too() -> None:
+    waiting = plan(sources=None, count=200, product="lightcurve", use_default_catalog=False, make_image=True, n_scw_image=40, s_max=100)
+    assert max(len(batch.scw) for batch in waiting.batches) <= 50, "the image alone would need no role"
+    assert waiting.largest > 50
+    assert LARGE in waiting.roles_needed

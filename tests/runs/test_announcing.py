@@ -10,6 +10,8 @@ import pytest
 from dashboard.errors import RequestError
 from dashboard.identity import Identity
 from dashboard.runs.announcing import Announcer, news_of
+from dashboard.runs.rows import set_run
+from dashboard.runs.schema import open_database
 from dashboard.runs.store import RunStore
 from tests.notices.http_server import hook
 from tests.notices.smtp_server import mail_host
@@ -29,8 +31,15 @@ def test_a_webhook_hears_the_line_of_truth_and_where_to_look(tmp_path: Path) -> 
         assert told["address"] == f"https://integral.example.org/app?run={run_id}"
         for state in ("running", "planned", "cancelled", ""):
             Announcer(settings).tell(run_id, state)
-        Announcer(settings).tell(run_id, "waiting")
-        wait_until(lambda: len(listener.documents) == 2, "what is of interest was not heard, or what is not")
+        announcer = Announcer(settings, patience=0.0)
+        with open_database(settings).writing() as connection:
+            set_run(connection, run_id, "waiting", reason="staging is left alone")
+        for _ in range(3):
+            announcer.tell(run_id, "waiting")
+        wait_until(lambda: len(listener.documents) >= 2, "that it waits was not heard")
+        announcer.tell(run_id, "done")
+        wait_until(lambda: len(listener.documents) >= 3, "that it ended was not heard")
+        assert [told["reason"] for told in listener.documents].count("staging is left alone") == 2, "that it waits is told once"
 
 
 def test_mail_goes_to_the_address_of_the_run_and_nowhere_without_one(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,13 +21,13 @@ from dashboard.products.catalog import SourceCatalog
 from dashboard.products.crab import crab_rate
 from dashboard.request.request import Request
 from dashboard.road import prepare
-from dashboard.runs.lock import try_lock
-from dashboard.runs.process import end_children, ensure_worker, worker_lock
+from dashboard.runs.process import end_children, ensure_worker
 from dashboard.runs.results import load_light_curves, load_mosaic, load_sources, load_spectra
 from dashboard.runs.run_state import REVIEW, RunState
 from dashboard.runs.store import RunStore
 from dashboard.settings import Settings
 from tests.conftest import ROOT, Observatory, running_observatory
+from tests.processes import kill_worker
 from tests.waiting import wait_for_run, wait_until
 
 ALL = {"product": ["mosaic", "spectrum", "lightcurve"], "instrument": ["isgri", "jemx1"]}
@@ -165,19 +164,6 @@ def test_killing_the_worker_between_image_and_spectra_loses_nothing(settings: Se
     assert load_mosaic(settings, state, number["isgri", "mosaic"]).provenance.batches_used == images
     crab = load_spectra(settings, state, number["isgri", "spectrum"]).of("Crab")[0]
     assert set(crab.batch_ids) == set(store.plan(run_id).jobs[number["isgri", "spectrum"]].batch_ids)
-
-
-def kill_worker(settings: Settings) -> None:
-    """kill -9, and wait until its lock is free."""
-    os.kill(int(worker_lock(settings).read_text()), signal.SIGKILL)
-
-    def free() -> bool:
-        lock = try_lock(worker_lock(settings))
-        if lock is not None:
-            os.close(lock)
-        return lock is not None
-
-    wait_until(free, "the worker does not die")
 
 
 @pytest.mark.slow
