@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from dashboard.runs.store import RunStore
@@ -40,6 +41,7 @@ def test_a_batch_is_left_out_and_put_back_and_its_history_is_told(served: Served
     assert observatory.get("/observatory/knobs")["counts"]["submissions"] == asked, "nothing is asked again"
 
 
+@pytest.mark.slow
 def test_a_cancelled_run_says_what_goes_on_elsewhere(served: Served, visitor: Visitor, observatory: Observatory) -> None:
     observatory.knobs(time_per_scw=60.0)
     run_id = served.start_run(s_max=10)

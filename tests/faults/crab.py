@@ -24,8 +24,8 @@ from dashboard.settings import Settings
 from tests.conftest import Observatory
 from tests.waiting import wait_until
 
-SIX = {"T1": "2009-02-22T00:00:00", "T2": "2009-02-23T00:00:00"}
-"""Interval of six batches of two science windows."""
+A_DAY = {"T1": "2009-02-22T00:00:00", "T2": "2009-02-23T00:00:00"}
+"""Interval of some eight batches of two science windows."""
 LATER = {"T1": "2009-02-23T12:00:00", "T2": "2009-02-24T12:00:00"}
 """Another of as many."""
 LONGER = {"T1": "2009-02-22T00:00:00", "T2": "2009-02-23T18:00:00"}
@@ -38,8 +38,8 @@ def deployed(folder: Path, url: str, **environment: str) -> Settings:
 
 
 def planned(settings: Settings, user: str = "local", **values: Any) -> Plan:
-    """The plan for an image of the Crab in batches of two science windows; `SIX` unless the values say otherwise."""
-    return prepare(settings, Request.from_dict({"src_name": "Crab", "s_max": 2, **SIX, **values}), Identity(user))
+    """The plan for an image of the Crab in batches of two science windows; `A_DAY` unless the values say otherwise."""
+    return prepare(settings, Request.from_dict({"src_name": "Crab", "s_max": 2, **A_DAY, **values}), Identity(user))
 
 
 def started(settings: Settings, plan: Plan, user: str = "local", token: str = "") -> tuple[RunStore, str]:

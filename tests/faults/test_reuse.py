@@ -100,6 +100,7 @@ def test_private_products_never_cross_users(settings: Settings, observatory: Obs
         eve.state(RunStore(settings, "ada").list_runs("ada")[0].run_id)
 
 
+@pytest.mark.slow
 def test_a_longer_interval_asks_the_new_spectra_only_with_the_lists_as_they_were(settings: Settings, observatory: Observatory) -> None:
     store, run_id = started(settings, planned(settings, T1="2009-02-20T00:00:00", T2="2009-02-24T12:00:00", **SPECTRA))
     first = finished(settings, store, run_id)

@@ -68,6 +68,7 @@ def assert_undisturbed(settings: Settings, observatory: Observatory, store: RunS
     assert asked["jobs"] == asked["products"] == len(state.batches)
 
 
+@pytest.mark.slow
 def test_a_lock_longer_than_anybody_waits_for_it_loses_nothing(settings: Settings, observatory: Observatory) -> None:
     observatory.knobs(time_per_scw=0.3)
     store = RunStore(settings)
@@ -76,7 +77,7 @@ def test_a_lock_longer_than_anybody_waits_for_it_loses_nothing(settings: Setting
         wait_until(lambda: under_way(store, run_id), "nothing comes")
         with locked(settings.data_dir / "dashboard.sqlite"):
             before = store.state(run_id)
-            passes(8.0)
+            passes(5.0)
             assert store.state(run_id) == before, "it can be looked at meanwhile"
         state = wait_for_run(store, run_id)
     assert_undisturbed(settings, observatory, store, state)

@@ -115,6 +115,7 @@ def test_a_token_that_the_server_does_not_accept_waits_and_is_not_sent_again(set
     assert_whole(settings, wait_for_run(store, run_id))
 
 
+@pytest.mark.slow
 def test_another_key_of_the_deployment_opens_no_token_and_says_so(tmp_path: Path, slow: Observatory) -> None:
     first = deployed(tmp_path / "data", slow.url, INTEGRAL_DASHBOARD_KEY="k" * 32)
     store, run_id = started(first, planned(first, "ada", E1_keV=24.0), "ada", sign("general", "ada"))
