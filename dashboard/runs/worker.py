@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from dashboard.combine.resample import warm
@@ -79,7 +80,8 @@ class Worker:
         for run_id in ended:
             self._folds.pop(run_id, None)
         self._folders.keep([*active, *ended])
-        os.utime(self._sign_of_life)
+        with suppress(OSError):  # its folder may be away for a while, as the database may
+            os.utime(self._sign_of_life)
         return bool(active)
 
     def _fill(self, host: str, run_ids: Sequence[str]) -> None:
