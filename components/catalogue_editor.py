@@ -57,9 +57,19 @@ def status(draft: CatalogDraft) -> str:
 
 
 class CatalogueEditor(pn.viewable.Viewer):
-    """View of a `CatalogDraft`. `resolver` gives RA and Dec of a name, may block, and raises a DashboardError when it cannot."""
+    """View of a `CatalogDraft`.
 
-    def __init__(self, draft: CatalogDraft, resolver: Resolver, **params: Any) -> None:
+    Parameters
+    ----------
+    draft
+        What is edited.
+    resolver
+        Gives RA and Dec of a name, may block, and raises a DashboardError when it cannot.
+    close
+        Puts it away undecided, where that may be done.
+    """
+
+    def __init__(self, draft: CatalogDraft, resolver: Resolver, close: Callable[[], None] | None = None, **params: Any) -> None:
         super().__init__(**params)
         self._draft, self._resolver = draft, resolver
         self._remarks = pn.pane.HTML(remarks(draft), sizing_mode="stretch_width", margin=(2, 10))
@@ -77,7 +87,12 @@ class CatalogueEditor(pn.viewable.Viewer):
         entry = pn.Row(self._name, self._ra, self._dec, self._add, css_classes=["pair"], styles=_INSET, margin=0)
         decision = pn.Row(self._use, styles=_INSET, sizing_mode="stretch_width", margin=0)
         self._body = pn.Column(self._table, self._remarks, entry, decision, sizing_mode="stretch_both", margin=0)
-        self._pane = Pane("Catalogue", bar=[self._drop, self._undo], body=self._body, foot=self._foot, css_class="catalogue-pane")
+        bar = [self._drop, self._undo]
+        if close is not None:
+            shut = pn.widgets.Button(label="Close", css_classes=["chip"], align="center", margin=0)
+            shut.on_click(lambda _: close())
+            bar.append(shut)
+        self._pane = Pane("Catalogue", bar=bar, body=self._body, foot=self._foot, css_class="catalogue-pane")
         self._add.on_click(self._append)
         self._drop.on_click(self._drop_selected)
         self._undo.on_click(lambda _: draft.undo())

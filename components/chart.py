@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import holoviews as hv
 import panel as pn
-from bokeh.models import BasicTickFormatter, DataRange1d, HoverTool, Scatter
+from bokeh.models import BasicTickFormatter, DataRange1d, HoverTool, Range1d, Scatter
 from bokeh.plotting import figure
+
+from components.drag import Band, select_by_drag
 
 GREY = "#7d8a99"  # readable on light and on dark
 TOOLS = ["pan", "box_zoom", "wheel_zoom", "reset", "save"]
@@ -28,12 +30,25 @@ class Chart:
         What stands in it.
     tooltips
         Numbers under the cursor, of the layers that are points.
+    x_range
+        Shared with other figures; its own when not given.
+    selected
+        Called with the edges of what is dragged along the x axis; without it a drag moves the picture.
     """
 
     def __init__(
-        self, picture: hv.Overlay, labels: Sequence[str], layers: Sequence[str], tooltips: list[tuple[str, str]], **formatters: str
+        self,
+        picture: hv.Overlay,
+        labels: Sequence[str],
+        layers: Sequence[str],
+        tooltips: list[tuple[str, str]],
+        x_range: Range1d | None = None,
+        selected: Callable[[float, float], None] | None = None,
+        **formatters: str,
     ) -> None:
         self.plot = plot = _styled(picture)
+        if x_range is not None:
+            plot.x_range = x_range
         self.labels = tuple(labels)
         places = [(label, layer) for label in labels for layer in layers]
         drawn: list[Any] = list(plot.renderers)
@@ -41,11 +56,20 @@ class Chart:
         points = [renderer for renderer in drawn if isinstance(renderer.glyph, Scatter)]
         kinds: dict[str, Any] = {f"@{name}": kind for name, kind in formatters.items()}
         plot.add_tools(HoverTool(renderers=points, tooltips=tooltips, formatters=kinds))
+        for renderer in drawn:
+            renderer.update(selection_glyph=None, nonselection_glyph=None, muted_glyph=None, hover_glyph=None)
+        self._band = Band(plot)
+        if selected is not None:
+            select_by_drag(plot, selected)
 
     @property
     def pane(self) -> pn.pane.Bokeh:
         """What stands in the page."""
         return pn.pane.Bokeh(self.plot, sizing_mode="stretch_both")
+
+    def follow(self, selected: tuple[float, float] | None) -> None:
+        """Draw the selected range of the x axis as a band."""
+        self._band.follow(selected)
 
     def draw(self, series: Series) -> None:
         """Show these columns."""

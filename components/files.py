@@ -27,7 +27,7 @@ class FilesView(pn.viewable.Viewer):
         super().__init__(**params)
         self._session = session
         self._links = Words("", "files")
-        session.param.watch(lambda _: self.refresh(), "product_version")
+        session.param.watch(lambda *_: self.refresh(), "product_version")
         self.refresh()
 
     def __panel__(self) -> pn.viewable.Viewable:

@@ -14,22 +14,18 @@ from components.runs import RunsView
 from components.words import Words
 from dashboard.session import Session
 
-TOGGLE = """
-const root = document.documentElement
-const dark = root.dataset.theme ? root.dataset.theme == "dark" : matchMedia("(prefers-color-scheme: dark)").matches
-root.dataset.theme = dark ? "light" : "dark"
-localStorage.setItem("integral-theme", root.dataset.theme)
-"""
-
 RING = """
 if (window.Notification && Notification.permission == "granted" && localStorage.getItem("integral-notify") == "yes")
   new Notification("INTEGRAL", {body: JSON.parse(cb_obj.styles["--news"])})
 """
 
-SAVED_THEME = """
-const saved = localStorage.getItem("integral-theme")
-if (saved) document.documentElement.dataset.theme = saved
-"""
+
+KEYS = (
+    "<span data-shelf></span>"
+    '<button type="button" data-act="keys" title="Keys (?)" aria-label="List of keys">?</button>'
+    '<button type="button" data-act="theme" title="Light or dark (D)" aria-label="Light or dark">◐</button>'
+)
+"""What `assets/page.js` listens to; hidden panes wait on the shelf."""
 
 
 class HeaderView(pn.viewable.Viewer):
@@ -42,16 +38,15 @@ class HeaderView(pn.viewable.Viewer):
         self._host = pn.widgets.Button(label="Host", css_classes=["act", "host"], margin=0)
         self._host.on_click(self._toggle)
         self._hosts: HostsView | None = None
-        theme = pn.widgets.Button(name="◐", description="Light or dark", css_classes=["act", "icon"], margin=0)
-        theme.js_on_click(code=TOGGLE)
+        keys = Words(KEYS, "page-acts")
         self._list = pn.widgets.Button(label="Runs", css_classes=["act", "host"], margin=0)
         self._list.on_click(self._toggle_runs)
         self._runs: RunsView | None = None
         self._bell = Words("", "bell", visible=False)
         self._bell.jscallback(styles=RING)
-        self._row = pn.Row(self._title, FilesView(session), self._list, self._host, theme, self._bell, css_classes=["header"], margin=0)
+        self._row = pn.Row(self._title, FilesView(session), self._list, self._host, keys, self._bell, css_classes=["header"], margin=0)
         session.param.watch(self._ring, "run")
-        session.param.watch(lambda _: self.refresh(), "run")
+        session.param.watch(lambda *_: self.refresh(), "run")
         session.param.watch(self._name_host, ["hosts", "plan"])
         session.request.param.watch(self._name_host, "host_type")
         self._name_host()

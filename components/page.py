@@ -1,6 +1,7 @@
-"""The whole page: header, request, line of truth, sky, sources and histogram, as one root.
+"""The whole page as one root: header, request, line of truth, sky, time, and beside the sky sources, spectra and histogram.
 
-The style sheet lays them out on one grid: every layout inside another costs a session milliseconds.
+The style sheet lays them out on one grid: every layout inside another costs a session milliseconds. What panes do by themselves
+(enlarge, hide, take room from each other, the keys) happens in the browser: `assets/page.js`.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ import panel as pn
 from bokeh.models import CustomJS
 from bokeh.settings import settings
 
+from assets import asset_path
 from components.ask import AskView
 from components.catalogue_editor import CatalogueEditor
-from components.header import SAVED_THEME, HeaderView
+from components.header import HeaderView
 from components.histogram import HistogramView
-from components.light_curves import LightCurvesView
 from components.sky import SkyView
 from components.sources import SourcesView
 from components.spectra import SpectraView
+from components.time import TimeView
 from components.truth import TruthView
 from dashboard.errors import DashboardError
 from dashboard.session import Session
@@ -39,9 +41,12 @@ class Page(pn.viewable.Viewer):
         if run_id:
             session.open(run_id)
         sky = SkyView(session)
-        views = (HeaderView(session), AskView(session), TruthView(session), sky, SourcesView(session, sky), HistogramView(session))
+        self._side = pn.Column(
+            SourcesView(session, sky), HistogramView(session), css_classes=["side"], sizing_mode="stretch_both", margin=0
+        )
+        views = (HeaderView(session), AskView(session), TruthView(session), sky, self._side, TimeView(session))
         self._root = pn.Column(*views, css_classes=["page"], sizing_mode="stretch_both", margin=0)
-        self._extractions: dict[str, SpectraView | LightCurvesView] = {}
+        self._spectra: SpectraView | None = None
         self._editor: CatalogueEditor | None = None
         session.param.watch(self._arrange, ["run", "plan", "draft", "product_version"])
         self._arrange()
@@ -49,7 +54,7 @@ class Page(pn.viewable.Viewer):
         if pn.state.curdoc is not None:
             pn.state.add_periodic_callback(self._refresh, period=REFRESH_MS)
             pn.state.onload(self._warm)
-            pn.state.curdoc.js_on_event("document_ready", CustomJS(code=SAVED_THEME))
+            pn.state.curdoc.js_on_event("document_ready", CustomJS(code=asset_path("page.js").read_text()))
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._root
@@ -64,36 +69,39 @@ class Page(pn.viewable.Viewer):
     def _arrange(self, *_: Any) -> None:
         """Show the panes of what the run, or the plan, makes; each is built when it is first needed."""
         session = self._session
-        for product, view in (("spectrum", SpectraView), ("lightcurve", LightCurvesView)):
-            if product not in self._extractions and session.expected(product):
-                self._extractions[product] = view(session)
-                self._root.append(self._extractions[product])
+        present = {product: bool(session.expected(product)) for product in ("mosaic", "spectrum", "lightcurve")}
+        if self._spectra is None and present["spectrum"]:
+            self._spectra = SpectraView(session)
+            self._side.insert(1, self._spectra)
         if session.draft is not (self._editor.draft if self._editor else None):
             self._edit()
-        present = {product: bool(session.expected(product)) for product in ("mosaic", "spectrum", "lightcurve")}
-        others = present["spectrum"] or present["lightcurve"]
         marks = {
-            "no-map": others and not present["mosaic"],
-            "energy": present["spectrum"] and not session.draft,
-            "time": present["lightcurve"] and not session.draft,
+            "no-map": (present["spectrum"] or present["lightcurve"]) and not present["mosaic"],
+            "energy": present["spectrum"],
+            "time": present["lightcurve"],
             "review": session.draft is not None,
         }
-        self._root.css_classes = ["page", *(mark for mark, holds in marks.items() if holds)]
+        chosen = [mark for mark, holds in marks.items() if holds]
+        self._root.css_classes, self._side.css_classes = ["page", *chosen], ["side", *chosen]
 
     def _edit(self) -> None:
         """The editor of the catalogue that waits for its owner, in the place of the last one."""
         session = self._session
         if self._editor is not None:
-            self._root.remove(self._editor.__panel__())
+            self._side.remove(self._editor.__panel__())
             self._editor = None
         if session.draft is not None:
-            self._editor = CatalogueEditor(session.draft, session.resolve)
+            close = (lambda: session.edit(None)) if session.editing else None
+            self._editor = CatalogueEditor(session.draft, session.resolve, close)
             session.draft.param.watch(self._decided, "used")
-            self._root.append(self._editor)
+            self._side.append(self._editor)
 
     async def _decided(self, event: Any) -> None:
         """Go on with the catalogue; when that fails the decision is open again."""
         if event.new is None:
+            return
+        if self._session.editing:
+            self._session.take_edited()
             return
         try:
             await asyncio.to_thread(self._session.use_catalog)

@@ -15,6 +15,16 @@ def empty_state(sentence: str) -> Words:
     return Words(f"<p>{sentence}</p>", "empty", sizing_mode="stretch_both")
 
 
+def _acts(title: str, *css_classes: str) -> Words:
+    """Buttons that `assets/page.js` listens to: they act in the browser alone."""
+    return Words(
+        f'<button type="button" data-act="enlarge" title="Enlarge {title}, or back (Esc)" aria-label="Enlarge {title}">⤢</button>'
+        f'<button type="button" data-act="hide" title="Hide {title}" aria-label="Hide {title}">–</button>',
+        "frame-acts",
+        *css_classes,
+    )
+
+
 class Pane(pn.viewable.Viewer):
     """A titled frame whose body can be replaced."""
 
@@ -22,9 +32,15 @@ class Pane(pn.viewable.Viewer):
         self, title: str, *, bar: Sequence[Any] = (), menu: Sequence[Any] = (), body: Any, foot: Any = None, css_class: str = ""
     ) -> None:
         super().__init__()
-        head: Any = Words(f"<h2>{title}</h2>", "pane-title" if bar or menu else "pane-bar")
-        if bar or menu:
-            head = pn.Row(head, *bar, *menu, css_classes=["pane-bar"], margin=0)
+        name = css_class.removesuffix("-pane") or "pane"
+        head = pn.Row(
+            Words(f'<h2 data-pane="{name}">{title}</h2>', "pane-title"),
+            *bar,
+            *menu,
+            _acts(title, *([] if menu else ["lone"])),
+            css_classes=["pane-bar"],
+            margin=0,
+        )
         parts = [head, body] if foot is None else [head, body, foot]
         self._frame = pn.Column(*parts, css_classes=["pane", css_class] if css_class else ["pane"], margin=0, sizing_mode="stretch_both")
 
@@ -44,3 +60,11 @@ class Pane(pn.viewable.Viewer):
     @body.setter
     def body(self, content: Any) -> None:
         self._frame[1] = content
+
+    def add_below(self, row: Any) -> None:
+        """Put a row between body and status line."""
+        self._frame.insert(2, row)
+
+    def lay(self, drawer: Any) -> None:
+        """Put something over the body; where it stands is up to its style."""
+        self._frame.append(drawer)

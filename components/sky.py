@@ -1,35 +1,37 @@
-"""The sky pane: one map of the mosaic at a time, refreshed in place as batches land."""
+"""The sky pane: the mosaic as it grows, one band, several side by side or as colours; before the first batch, where was pointed."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from dataclasses import asdict
+from typing import Any
 
-import holoviews as hv
 import numpy as np
 import panel as pn
-import param
-from bokeh.events import MouseLeave, MouseMove, RangesUpdate, Tap
-from bokeh.models import BoxZoomTool, ColumnDataSource, CustomJS, FixedTicker, PanTool, ResetTool, SaveTool, WheelZoomTool
-from bokeh.models.annotations import ColorBar
+from bokeh.layouts import row
 from bokeh.models.widgets.markups import Div
-from bokeh.plotting import figure
 from numpy.typing import NDArray
 
-from assets import asset_path
-from components.elements.scale import Scale, natural_scale
-from components.elements.sky import sky_picture, source_columns
-from components.elements.window import BUDGET, Range, Window, around, seen
+from components.choices import Chips, Menu
+from components.elements.colours import COLOURS
+from components.elements.region_shapes import outlines, region_from_pixels
+from components.elements.rgb import rgb_picture
+from components.elements.scale import Scale, scale_for
 from components.job_words import series_name
 from components.pane import Pane, empty_state
+from components.part_slider import PartSlider
+from components.pointing_map import PointingMap
 from components.sheet import page_sheet
+from components.sky_figure import SkyFigure, same_grid
+from components.sky_look import LIMIT_WORDS, PLANES, Limits, SkyLook
+from components.sky_menu import SkyMenu
 from dashboard.products.mosaic import Mosaic
 from dashboard.session import Session
 from dashboard.watcher import Findings
 
-PLANES = ("significance", "flux", "exposure", "variance")
-STRETCHES = ("asinh", "sqrt", "linear")
-HINT = "RA, Dec, galactic coordinates and value under the cursor"
+HINT = "RA, Dec, galactic coordinates, value and exposure under the cursor"
 EMPTY = "No map yet. Press Run: the mosaic appears with the first batch and sharpens with every further one."
+NEAR = 12.0
+"""Screen pixels within which a tap means a source."""
 
 
 def plane_values(mosaic: Mosaic, plane: str) -> NDArray[Any]:
@@ -46,48 +48,23 @@ def plane_values(mosaic: Mosaic, plane: str) -> NDArray[Any]:
     return np.where(inside, values, np.nan)
 
 
-def coloured(mosaic: Mosaic, plane: str, stretch: str) -> tuple[Scale, NDArray[np.uint8]]:
+def coloured(mosaic: Mosaic, plane: str, stretch: str, limits: Limits = "natural") -> tuple[Scale, NDArray[np.uint8]]:
     """The scale of a plane, and its (ny, nx) palette indices."""
     values = plane_values(mosaic, plane)
-    scale = natural_scale(values, plane, stretch)
+    scale = scale_for(values, plane, stretch, limits)
     return scale, scale.indices(values)
 
 
-def _grid(mosaic: Mosaic) -> tuple[Any, ...]:
-    """Equal for maps whose pixels are the same places on the sky."""
-    wcs = mosaic.wcs
-    return (mosaic.shape, tuple(wcs.wcs.ctype), *wcs.wcs.crval, *wcs.wcs.crpix, *wcs.pixel_scale_matrix.ravel())
-
-
-class Chips(pn.widgets.RadioButtonGroup):
-    """Acts at once: Panel waits 50 ms for more of the same, and nobody types into this."""
-
-    _debounce: ClassVar[int] = 1
-
-
-class Menu(pn.widgets.Select):
-    """Acts at once, too."""
-
-    _debounce: ClassVar[int] = 1
-
-
 class SkyView(pn.viewable.Viewer):
-    """The map with its switches and the line of numbers below it.
-
-    The figure is built by HoloViews when the first mosaic arrives; afterwards only its sources change, so that zoom
-    and pan stay with the user.
-    """
-
-    plane: Any = param.Selector(default="significance", objects=list(PLANES), doc="Which map is shown.")
-    stretch: Any = param.Selector(default="asinh", objects=list(STRETCHES), doc="Colour stretch.")
+    """The map with its switches and the line of numbers below it."""
 
     def __init__(self, session: Session, **params: Any) -> None:
         super().__init__(**params)
         self._session = session
-        self._figure: figure | None = None
+        self.look = SkyLook()
+        self._figures: list[SkyFigure] = []
+        self._built: tuple[Any, ...] = ()
         self._shown: Findings | None = None
-        self._window = Window(0, 1, 0, 1)
-        self._info = ColumnDataSource()
         self._readout = Div(
             text=HINT,
             tags=[HINT],
@@ -96,12 +73,20 @@ class SkyView(pn.viewable.Viewer):
             sizing_mode="stretch_width",
             margin=0,
         )
-        planes = Chips.from_param(self.param.plane, name="", css_classes=["chips"])
-        stretches = Menu.from_param(self.param.stretch, label="Colours", css_classes=["menu"], width=80)
-        self._pane = Pane("Sky", bar=[planes], menu=[stretches], body=empty_state(EMPTY), foot=self._readout, css_class="sky-pane")
+        planes = Chips.from_param(self.look.param.plane, name="", options=list(PLANES), css_classes=["chips"])
+        self._more = pn.widgets.Button(label="View ▾", css_classes=["quiet-act", "view"], margin=0)
+        self._more.on_click(self._open_menu)
+        menu = [self._more]
+        self._pane = Pane("Sky", bar=[planes], menu=menu, body=empty_state(EMPTY), foot=self._readout, css_class="sky-pane")
+        self._menu: SkyMenu | None = None
         self._jobs: Menu | None = None
-        session.param.watch(lambda _: self.refresh(), "product_version")
-        self.param.watch(lambda _: self.refresh(), ["plane", "stretch"])
+        self._slider: PartSlider | None = None
+        self._pointings: PointingMap | None = None
+        session.param.watch(lambda *_: self.refresh(), "product_version")
+        session.ahead.param.watch(lambda *_: self._point(), ["coverage", "spans", "target"])
+        session.selection.param.watch(self._selected, "source")
+        self.look.param.watch(lambda *_: self.refresh(), ["plane", "stretch", "colours", "limits", "locked", "arrangement"])
+        self.look.param.watch(lambda *_: self._lay_over(), ["grid", "names", "catalogue", "pointings", "regions", "tool"])
         self.refresh()
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -112,94 +97,145 @@ class SkyView(pn.viewable.Viewer):
         self._offer_jobs()
         findings = self._session.findings
         if findings is None:
-            if self._figure is not None:
-                self._figure, self._shown, self._pane.body = None, None, empty_state(EMPTY)
+            if self._figures:
+                self._figures, self._built, self._shown, self._pane.body = [], (), None, empty_state(EMPTY)
+            self._point()
             return
-        mosaic = findings.product
-        scale, indices = findings.view(coloured, self.plane, self.stretch)
-        before = self._figure
-        if self._figure is None or self._grid != _grid(mosaic):
-            self._build(findings, indices)
+        maps = self._maps(findings)
+        built = (self.look.arrangement, tuple(label for label, _ in maps), same_grid(findings.product))
+        if built != self._built:
+            self._build(maps)
+        elif self.look.arrangement == "RGB":
+            self._figures[0].draw(findings.product, self._rgb(maps)[0])
         else:
-            self._image.data = self._window.columns(indices)
-            if self._shown is not findings:
-                self._mark(findings)
+            for figure, (_, each) in zip(self._figures, maps, strict=True):
+                figure.draw(each.product, self._coloured(each)[1])
+        self._tell(maps)
+        if self._shown is not findings or built != self._built:
+            for figure in self._figures:
+                figure.tell_exposure()
+            self._lay_over()
         self._shown = findings
-        self._info.tags = [self._facts(mosaic, scale)]
-        ticks = scale.ticks()
-        self._ticker.ticks = list(ticks)
-        self._bar.update(major_label_overrides=ticks)
-        if self._figure is not before:  # sent when it is whole: a change right after could reach the browser first
-            self._pane.body = pn.pane.Bokeh(self._figure, sizing_mode="stretch_both", css_classes=["sky"])
+        if built != self._built:  # sent when it is whole: a change right after could reach the browser first
+            self._built = built
+            plots = [figure.plot for figure in self._figures]
+            picture = plots[0] if len(plots) == 1 else row(plots, sizing_mode="stretch_both")
+            self._pane.body = pn.pane.Bokeh(picture, sizing_mode="stretch_both", css_classes=["sky"])
+        self._slide()
 
     def centre(self, ra: float, dec: float, half_width: float = 3.0) -> None:
         """Bring a position (degrees) to the middle, `half_width` degrees to each side."""
+        if self._figures:
+            self._figures[0].centre(ra, dec, half_width)
+
+    def _maps(self, findings: Findings) -> list[tuple[str, Findings]]:
+        """What is shown at once, by name: the chosen band, then others on the same pixels."""
+        session = self._session
+        jobs = session.look.jobs if session.look else ()
+        first = [(series_name(jobs[session.shown]) if jobs else "", findings)]
+        if self.look.arrangement == "one band":
+            return first
+        grid = same_grid(findings.product)
+        others = [(series_name(jobs[number]), found) for number, found in session.shown_mosaics() if found is not findings]
+        beside = sorted((*first, *((name, found) for name, found in others if same_grid(found.product) == grid)), key=_energy)
+        return beside[: 3 if self.look.arrangement == "RGB" else 4]
+
+    def _coloured(self, findings: Findings) -> tuple[Scale, NDArray[np.uint8]]:
+        look = self.look
+        return findings.view(coloured, look.plane, look.stretch, look.limits_now)
+
+    def _rgb(self, maps: list[tuple[str, Findings]]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+        """Lowest energies red, highest blue."""
+        layers = [self._coloured(each)[1] for _, each in maps]
+        empty = np.where(layers[0] > 0, np.uint8(1), np.uint8(0))
+        indices, palette = rgb_picture(*(layers + [empty] * 3)[:3])
+        return indices, tuple(palette)
+
+    def _build(self, maps: list[tuple[str, Findings]]) -> None:
+        """The figures, once for every grid and arrangement."""
+        if self.look.arrangement == "RGB":
+            self._figures = [SkyFigure(maps[0][1], self._rgb(maps)[0], self._readout)]
+        else:
+            self._figures = []
+            for _, each in maps:
+                beside = self._figures[0] if self._figures else None
+                self._figures.append(SkyFigure(each, self._coloured(each)[1], self._readout, beside))
+        for figure, (name, _) in zip(self._figures, maps, strict=False):
+            figure.on_tap(self._tapped)
+            if len(self._figures) > 1:
+                figure.entitle(name)
+
+    def _tell(self, maps: list[tuple[str, Findings]]) -> None:
+        """What the colours mean."""
+        look = self.look
+        self._more.label = f"{look.stretch}, {'locked' if look.plane in look.locked else LIMIT_WORDS[look.limits]} ▾"
+        if self.look.arrangement == "RGB":
+            scale, _ = self._coloured(maps[0][1])
+            facts = {**self._facts(maps[0][1].product, scale), "label": "RGB"}
+            self._figures[0].tell(scale, self._rgb(maps)[1], facts)
+            names = zip(("red", "green", "blue"), (name for name, _ in maps), strict=False)
+            self._readout.tags = [", ".join(f"{colour}: {name}" for colour, name in names)]
+            return
+        for figure, (_, each) in zip(self._figures, maps, strict=True):
+            scale, _ = self._coloured(each)
+            figure.tell(scale, COLOURS[self.look.colours], self._facts(each.product, scale))
+        words = self._session.range_words("mosaic")
+        self._readout.tags = [f"{words} · {HINT}" if words else HINT]
+        if words != getattr(self, "_words", ""):
+            self._words, self._readout.text = words, self._readout.tags[0]
+
+    def scale(self) -> Scale | None:
+        """Of the map that is shown."""
+        return self._coloured(self._session.findings)[0] if self._session.findings else None
+
+    def _lay_over(self) -> None:
+        """Grid, rings and names, catalogue, pointings, regions, tool."""
+        session, look, findings = self._session, self.look, self._session.findings
+        if findings is None:
+            return
+        plan = session.look.plan if session.look else None
+        for figure in self._figures:
+            figure.draw_grid(look.grid)
+            figure.mark(findings.sources, session.selection.source, names=look.names)
+            figure.lay("catalogue", plan.catalog.positions if plan and look.catalogue else None)
+            pointed = plan.pointings_of(plan.jobs[session.shown]) if plan and look.pointings else None
+            figure.lay("pointings", None if pointed is None else np.column_stack([pointed.ra_scx, pointed.dec_scx]))
+            figure.outline(outlines(look.regions, findings.product.wcs))
+            figure.take_tool(look.tool, self._drawn)
+
+    def _drawn(self, kind: str, xs: list[float], ys: list[float]) -> None:
+        """Keep the region somebody has drawn."""
         mosaic = self._session.mosaic
-        if self._figure is None or mosaic is None:
-            return
-        x, y = (float(value) for value in mosaic.wcs.wcs_world2pix(ra, dec, 0))
-        reach = half_width / float(np.abs(mosaic.wcs.pixel_scale_matrix).max())
-        self._figure.x_range.update(start=x - reach, end=x + reach)
-        self._figure.y_range.update(start=y - reach, end=y + reach)
-        self._look_at((x - reach, x + reach), (y - reach, y + reach))
+        if mosaic is not None:
+            self.look.regions = (*self.look.regions, region_from_pixels(kind, xs, ys, mosaic.wcs))
 
-    def _look_at(self, x: Range, y: Range) -> None:
-        """Draw a large map anew where the window does not hold what is seen, or not as sharply as it could."""
-        findings = self._session.findings
-        if findings is None or self._window.serves(seen(findings.product.shape, x, y)):
-            return
-        self._window = around(findings.product.shape, x, y)
-        self._image.data = self._window.columns(findings.view(coloured, self.plane, self.stretch)[1])
+    def _selected(self, event: Any) -> None:
+        if self._session.findings is not None:
+            for figure in self._figures:
+                figure.mark(self._session.sources, event.new, names=self.look.names)
 
-    def _build(self, findings: Findings, indices: NDArray[np.uint8]) -> None:
-        """The figure, once for every grid."""
-        mosaic = findings.product
-        self._grid, (ny, nx) = _grid(mosaic), mosaic.shape
-        self._window = around(mosaic.shape, (-0.5, nx - 0.5), (-0.5, ny - 0.5))
-        picture = sky_picture(indices, mosaic.wcs, findings.sources)
-        plot = hv.render(picture.opts(responsive=True, xaxis=None, yaxis=None, default_tools=[], toolbar="above"))
-        wheel, pan = WheelZoomTool(zoom_on_axis=False), PanTool()
-        plot.tools = [pan, wheel, BoxZoomTool(match_aspect=True), ResetTool(), SaveTool()]
-        plot.toolbar.update(active_scroll=wheel, active_drag=pan, logo=None)
-        plot.update(border_fill_color=None, background_fill_color="#101318", outline_line_color=None, min_border=0, output_backend="canvas")
-        plot.x_range.update(bounds=None, min_interval=8)
-        plot.y_range.update(bounds=None, min_interval=8)
-        drawn = {(type(r.glyph).__name__, getattr(r.glyph, "text", None)): r for r in plot.renderers}
-        self._image, self._names = drawn["Image", None].data_source, drawn["Text", "name"].data_source
-        rings = drawn["Scatter", None]
-        # Where all first rings have one colour, HoloViews writes it into the glyph: later ones need their own.
-        rings.update(selection_glyph=None, nonselection_glyph=None, hover_glyph=None, muted_glyph=None)
-        rings.glyph.line_color = "line_color"
-        self._image.data = self._window.columns(indices)
-        self._rings = rings.data_source
-        self._mark(findings)
-        self._ticker = FixedTicker()
-        self._bar = ColorBar(
-            ticker=self._ticker,
-            color_mapper=drawn["Image", None].glyph.color_mapper,
-            width=9,
-            height=220,
-            location="top_right",
-            background_fill_color="#101318",
-            background_fill_alpha=0.6,
-            major_label_text_color="#e6ebf1",
-            major_tick_line_color=None,
-            bar_line_color=None,
-        )
-        plot.add_layout(self._bar)
-        square = CustomJS(args={"fig": plot, "shape": list(mosaic.shape)}, code=asset_path("square_pixels.js").read_text())
-        plot.js_on_change("inner_width", square)
-        plot.js_on_change("inner_height", square)
-        cursor = CustomJS(
-            args={"info": self._info, "out": self._readout, "source": self._image}, code=asset_path("sky_cursor.js").read_text()
-        )
-        if nx * ny > BUDGET:
-            plot.on_event(RangesUpdate, lambda event: self._look_at((event.x0, event.x1), (event.y0, event.y1)))
-        plot.on_event(Tap, self._tapped)
-        plot.js_on_event(MouseMove, cursor)
-        plot.js_on_event(MouseLeave, CustomJS(args={"out": self._readout}, code="out.text = out.tags[0]"))
-        self._figure = plot
-        plot.css_classes = ["sky"]
+    def _tapped(self, x: float, y: float) -> None:
+        """Select the source near a tap; else the place, which the catalogue that is reviewed takes, too."""
+        session, mosaic = self._session, self._session.mosaic
+        if mosaic is None or self.look.tool != "pan":
+            return
+        ra, dec = (float(value) for value in mosaic.wcs.wcs_pix2world(x, y, 0))
+        if not np.isfinite(ra):
+            return
+        if session.draft is not None:
+            session.draft.position = (round(ra, 4), round(dec, 4))
+        places = [(s.name, *mosaic.wcs.wcs_world2pix(s.ra, s.dec, 0)) for s in session.sources.detected]
+        reach = NEAR * self._figures[0].pixels_a_dot
+        near = sorted((float(np.hypot(sx - x, sy - y)), name) for name, sx, sy in places if np.hypot(sx - x, sy - y) < reach)
+        session.selection.param.update(source=near[0][1] if near else "", place=None if near else (round(ra % 360, 4), round(dec, 4)))
+
+    def _open_menu(self, *_: Any) -> None:
+        """Show or hide what is rarely changed; it is built when it is first looked at."""
+        if self._menu is None:
+            self._menu = SkyMenu(self._session, self)
+            self._pane.lay(self._menu)
+            return
+        self._menu.__panel__().visible = not self._menu.__panel__().visible
 
     def _offer_jobs(self) -> None:
         """A menu of the run's mosaics, as soon as there are several."""
@@ -212,19 +248,22 @@ class SkyView(pn.viewable.Viewer):
         elif self._jobs is not None:
             self._jobs.param.update(options=offered, value=session.shown if offered else None, visible=len(offered) > 1)
 
-    def _tapped(self, event: Tap) -> None:
-        """Take the position into the catalogue that is reviewed."""
-        mosaic, draft = self._session.mosaic, self._session.draft
-        if mosaic is not None and draft is not None and event.x is not None:
-            ra, dec = mosaic.wcs.wcs_pix2world(event.x, event.y, 0)
-            if np.isfinite(ra):
-                draft.position = (round(float(ra), 4), round(float(dec), 4))
+    def _slide(self) -> None:
+        """The slider over the batches, once there are several."""
+        if self._slider is None and self._session.look and len(self._session.look.jobs[self._session.shown].batch_ids) > 1:
+            self._slider = PartSlider(self._session)
+            self._pane.add_below(self._slider)
 
-    def _mark(self, findings: Findings) -> None:
-        """Put rings and names on the sources."""
-        columns = source_columns(findings.sources, findings.product.wcs)
-        self._rings.data = {"x": columns["x"], "y": columns["y"], "line_color": columns["colour"]}
-        self._names.data = {key: columns[key] for key in ("x", "y", "name")}
+    def _point(self) -> None:
+        """Before there is a map: where the telescope pointed."""
+        session = self._session
+        if session.findings is not None or session.ahead.coverage is None or session.ahead.target is None:
+            return
+        if self._pointings is None:
+            self._pointings = PointingMap(session)
+        self._pointings.refresh()
+        if self._pane.body is not self._pointings.pane:
+            self._pane.body = self._pointings.pane
 
     def _facts(self, mosaic: Mosaic, scale: Scale) -> dict[str, Any]:
         """What the browser needs to turn a pixel into numbers."""
@@ -237,10 +276,11 @@ class SkyView(pn.viewable.Viewer):
             "crpix": [float(value) for value in wcs.crpix],
             "cdelt": [float(matrix[0, 0]), float(matrix[1, 1])],
             "shape": list(mosaic.shape),
-            "low": scale.low,
-            "high": scale.high,
-            "stretch": scale.stretch,
-            "knee": scale.knee,
-            "unit": units[self.plane],
-            "label": self.plane,
+            **asdict(scale),
+            "unit": units[self.look.plane],
+            "label": self.look.plane,
         }
+
+
+def _energy(named: tuple[str, Findings]) -> float:
+    return named[1].product.band[0] if named[1].product.band else 0.0

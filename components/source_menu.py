@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-from components.sky import Menu
+from components.choices import Menu
 from dashboard.session import Session
 
 
@@ -23,15 +23,15 @@ class SourceMenu:
         """Offer these names; of them the selected source is shown, else the target, else the brightest."""
         offered = sorted(dict.fromkeys(names), key=str.casefold)
         target = self._session.look.plan.target.name if self._session.look else ""
-        self._name = next((name for name in (self._session.selected, target, brightest) if name in offered), "")
+        self._name = next((name for name in (self._session.selection.source, target, brightest) if name in offered), "")
         self.widget.param.update(options=offered, value=self._name or None)
         return self._name
 
     def remark(self, what: str) -> str:
         """HTML: the selected source has none of `what`; "" when it has."""
-        selected = self._session.selected
+        selected = self._session.selection.source
         return f"no {what} of {escape(selected)}: it is not in the catalogue" if selected not in ("", self._name) else ""
 
     def _choose(self, event: Any) -> None:
         if event.new and event.new != self._name:
-            self._session.selected = event.new
+            self._session.selection.source = event.new

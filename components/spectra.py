@@ -16,6 +16,7 @@ from components.source_menu import SourceMenu
 from components.words import Words
 from dashboard.analysis.grouping import GroupedSpectrum, grouped_channels, regrouped
 from dashboard.errors import DashboardError
+from dashboard.next_request import light_curve_of
 from dashboard.plan.plan import exposure_text
 from dashboard.products.spectrum import Spectrum, SpectrumSet
 from dashboard.request.request import Request
@@ -76,8 +77,15 @@ class SpectraView(pn.viewable.Viewer):
         self._drawn: object = None
         self._sources = SourceMenu(session)
         self._told = Words("", "pane-foot")
-        self._pane = Pane("Energy", menu=[self._sources.widget], body=empty_state(EMPTY), foot=self._told, css_class="energy-pane")
-        session.param.watch(lambda _: self.refresh(), ["product_version", "selected"])
+        self._ask = pn.widgets.Button(
+            css_classes=["chip"], margin=0, visible=False, description="Plan a light curve in the selected energies"
+        )
+        self._ask.on_click(self._ask_curve)
+        bar, menu = [self._ask], [self._sources.widget]
+        self._pane = Pane("Energy", bar=bar, menu=menu, body=empty_state(EMPTY), foot=self._told, css_class="energy-pane")
+        session.param.watch(lambda *_: self.refresh(), "product_version")
+        session.selection.param.watch(lambda *_: self.refresh(), "source")
+        session.selection.param.watch(self._follow, "energy_range")
         self.refresh()
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -90,9 +98,9 @@ class SpectraView(pn.viewable.Viewer):
         if look is None or not found:
             self._empty()
             return
-        if self._drawn == (found, session.selected):
+        if self._drawn == (found, session.selection.source):
             return
-        self._drawn = (found, session.selected)
+        self._drawn = (found, session.selection.source)
         name = self._sources.take((source for _, findings in found for source in findings.product.sources), brightest(found[0][1].product))
         request = Request.from_dict(look.plan.request)
         parts = dict.fromkeys((series_name(job) for job in session.expected("spectrum")), Shown())
@@ -104,11 +112,32 @@ class SpectraView(pn.viewable.Viewer):
 
     def _draw(self, series: dict[str, Any]) -> None:
         if self._chart is None or self._chart.labels != tuple(series):
-            self._chart = Chart(spectrum_picture(series), tuple(series), LAYERS, TOOLTIPS)
+            self._chart = Chart(spectrum_picture(series), tuple(series), LAYERS, TOOLTIPS, selected=self._selected)
             self._chart.draw(series)
             self._pane.body = self._chart.pane
+            self._follow()
         else:
             self._chart.draw(series)
+
+    def _selected(self, low: float, high: float) -> None:
+        self._session.selection.energy_range = (low, high)
+
+    def _follow(self, *_: Any) -> None:
+        """Show the selected energies, and what can be asked in them."""
+        energies = self._session.selection.energy_range
+        self._ask.visible = energies is not None and self._chart is not None
+        if energies is not None:
+            self._ask.label = f"Light curve in {energies[0]:.3g}–{energies[1]:.3g} keV"
+        if self._chart is not None:
+            self._chart.follow(energies)
+
+    def _ask_curve(self, _: Any) -> None:
+        session = self._session
+        if session.look is not None and session.selection.energy_range is not None:
+            try:
+                session.ask_next(light_curve_of(session.look.plan, session.selection.energy_range))
+            except DashboardError as error:
+                session.refuse(error)
 
     def _empty(self) -> None:
         jobs = self._session.expected("spectrum")
@@ -123,6 +152,7 @@ class SpectraView(pn.viewable.Viewer):
         limits = any((part.density[0] < LIMIT_SIGMA * part.density[1]).any() for each in parts.values() for part in each.grouped)
         words = [
             "SIMULATED" if any(origin.origin == "SIMULATED" for origin in origins) else "",
+            self._session.range_words("spectrum"),
             self._sources.remark("spectrum"),
             *(escape(part.fault) for part in parts.values()),
             *(told(label, part.spectra) for label, part in parts.items()),

@@ -17,6 +17,7 @@ from typing import Any, Final
 from dashboard.dispatcher.health import HostHealth, check_host
 from dashboard.errors import DashboardError
 from dashboard.hosts import Host
+from dashboard.one_each import OneEach
 from dashboard.runs.gate import Gate, Passage
 from dashboard.runs.process import present_host
 from dashboard.runs.schema import open_database
@@ -175,14 +176,5 @@ class HostBoard:
                 self._looks[name] = replace(self._looks[name], passage=passage, in_flight=in_flight.get(name, 0))
 
 
-_boards: dict[tuple[object, ...], HostBoard] = {}
-_first = threading.Lock()
-
-
-def host_board(settings: Settings) -> HostBoard:
-    """The process's board of a deployment."""
-    key = (settings.data_dir, settings.database_url, settings.hosts_file)
-    with _first:
-        if key not in _boards:
-            _boards[key] = HostBoard(settings)
-        return _boards[key]
+host_board: Final = OneEach(HostBoard)
+"""The process's board of a deployment."""

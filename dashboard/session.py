@@ -6,22 +6,26 @@ long and are called in a thread; what they return is then assigned in the sessio
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import param
 
 from dashboard.account import Standing, account_of
+from dashboard.ahead import Ahead
 from dashboard.archive.resolver import resolve
 from dashboard.catalog_draft import CatalogDraft
 from dashboard.errors import DashboardError, RequestError
 from dashboard.host_board import host_board
 from dashboard.identity import Identity
+from dashboard.next_request import catalogue_values
 from dashboard.plan.job import Coming, Job
 from dashboard.plan.making import catalogue_of_image
 from dashboard.plan.plan import Plan
 from dashboard.products.catalog import SourceTable
 from dashboard.products.mosaic import Mosaic
+from dashboard.range_look import RangeLook
 from dashboard.request.checks import problems
 from dashboard.request.request import Request
 from dashboard.road import prepare
@@ -31,6 +35,7 @@ from dashboard.runs.process import ensure_worker, host_for
 from dashboard.runs.run_state import REVIEW, RunState
 from dashboard.runs.store import RunStore
 from dashboard.runs.vault import Vault
+from dashboard.selection import Selection
 from dashboard.settings import Settings
 from dashboard.watcher import Findings, Look, Watch, watcher
 
@@ -70,24 +75,38 @@ class Session(param.Parameterized):
     draft: Any = param.ClassSelector(class_=CatalogDraft, default=None, allow_None=True, doc="The image's catalogue while it is reviewed.")
     hosts: Any = param.Dict(default={}, doc="Name of each host to its newest look.")
     comparing = param.Boolean(default=False, doc="All hosts are looked at, not the chosen one alone.")
-    selected = param.String(default="", doc="Name of the selected source.")
+    beat = param.Integer(default=0, doc="Raised whenever the session has looked: what is made in the background may be there now.")
+    plan_wished = param.Integer(default=0, doc="Raised when something selected has filled the request: its plan is to be shown.")
+    selection: Any = param.ClassSelector(class_=Selection, doc="What is looked at, in every pane.")
 
     def __init__(self, settings: Settings, identity: Identity, **params: Any) -> None:
-        super().__init__(request=draft(), **params)
+        super().__init__(request=draft(), selection=Selection(), **params)
         self.settings = settings
         self.identity = identity
         self.store = RunStore(settings, identity.user)
         self.account = account_of(settings, identity.user)
         self.acts = RunActs(settings, self.store, self.account)
+        self.ahead = Ahead(settings)
+        self.range = RangeLook(settings)
         self.findings: Findings | None = None
         self.look: Look | None = None
         self._watch: Watch | None = None
+        self._made: tuple[Findings | None, ...] = ()
+        self._asked: Request | None = self.asked()
         self._reviewed = 0
+        self.editing = False
         self.request.param.watch(self._changed, list(self.request.param))
+        self.selection.param.watch(lambda *_: self.refresh(), "time_range")
 
     def _changed(self, *_: Any) -> None:
         """A plan of an older request is no plan."""
         self.param.update(faults=self.judge(), plan=None, problem="")
+        self._asked = None if self.faults else self.asked()
+        self.look_ahead()
+
+    def look_ahead(self, *, again: bool = False) -> None:
+        """Take what is known by now of the request's target and cost; `again`: try once more what failed."""
+        self.ahead.refresh(self._asked, again=again)
 
     def warm(self) -> None:
         """Blocking: see that the worker, and what the present host needs, is there before anyone waits for it."""
@@ -217,6 +236,10 @@ class Session(param.Parameterized):
         """Numbers of the run's jobs that are mosaics."""
         return tuple(number for number, job in enumerate(self.look.jobs) if job.product == "mosaic") if self.look else ()
 
+    def shown_mosaics(self) -> tuple[tuple[int, Findings], ...]:
+        """Number and findings of each mosaic that there is, of the selected time range."""
+        return tuple((number, found) for number in self.mosaics if (found := self._made[number]) is not None)
+
     def expected(self, product: str) -> tuple[Job | Coming, ...]:
         """The run's jobs of a product, or the plan's before there is a run, with those that wait for a catalogue."""
         plan = self.look.plan if self.look else self.plan
@@ -227,26 +250,40 @@ class Session(param.Parameterized):
         """The run's spectra ("spectrum") or light curves ("lightcurve") that are there: a SpectrumSet or LightCurveSet a job."""
         if self.look is None:
             return ()
-        pairs = zip(self.look.jobs, self.look.findings, strict=True)
-        return tuple((job, found) for job, found in pairs if job.product == product and found is not None)
+        found = ((job, self.range.findings(number, self.look.findings[number])) for number, job in enumerate(self.look.jobs))
+        return tuple((job, findings) for job, findings in found if job.product == product and findings is not None)
+
+    def range_words(self, product: str) -> str:
+        """Which batches of the selected time range are shown of a product, "" when all are; of the mosaic, of the one that is shown."""
+        jobs = self.look.jobs if self.look else ()
+        numbers = [self.shown] if product == "mosaic" else [number for number, job in enumerate(jobs) if job.product == product]
+        return next(filter(None, map(self.range.words, numbers)), "")
 
     def show(self, number: int) -> None:
         """Look at the mosaic of another job."""
         self.shown = number
         self._take(self.look)
 
+    def ask_next(self, values: Mapping[str, Any]) -> None:
+        """Fill the request from what is selected, see `dashboard.next_request`, and wish for its plan."""
+        self.request.param.update(**values)
+        self.plan_wished += 1
+
     def leave_run(self) -> None:
         """Look at no run any more; the request stays."""
-        self._watch, self.findings, self.look, self.draft = None, None, None, None
+        self._watch, self.findings, self.look, self.draft, self.editing = None, None, None, None, False
         self.run = None
+        self.selection.clear()
         self.product_version += 1
 
     def watch_run(self, run_id: str) -> None:
         """Look at another run from its beginning."""
         self.store.state(run_id)  # says so when it is not this user's
-        self._watch = watcher(self.settings).watch(run_id)
+        watch, self._watch = watcher(self.settings).watch(run_id), None
+        self.findings, self.look, self.draft, self.editing = None, None, None, False
+        self.selection.clear()
+        self._watch = watch
         first = next((number for number, job in enumerate(self._watch.look.jobs) if job.product == "mosaic"), 0)
-        self.findings, self.look, self.draft = None, None, None
         self.param.update(shown=first, run=self._watch.look.state)
         self.product_version += 1  # what was shown belongs to another run
         self.refresh()
@@ -254,6 +291,8 @@ class Session(param.Parameterized):
     def refresh(self) -> None:
         """Take what the watcher has seen of the run since, and what is known of the hosts."""
         self._look_at_hosts()
+        self.look_ahead()
+        self.beat += 1
         if self._watch is None or self.run is None:
             return
         if not self.run.finished:
@@ -272,14 +311,16 @@ class Session(param.Parameterized):
         awaited = look.plan.coming[0].image if look.state.state == REVIEW else None
         if awaited is not None and (self.draft is None or self._reviewed != awaited):
             self.shown = awaited  # the image whose sources are reviewed
-        before = self.look.findings if self.look else ()
-        shown = look.findings[self.shown] if look.jobs[self.shown].product == "mosaic" else None
-        newer = look.findings != before or shown is not self.findings
+        before, made = self.look.findings if self.look else (), self._made
+        self.range.refresh(look, self.selection.time_range)
+        self._made = tuple(self.range.findings(number, found) for number, found in enumerate(look.findings))
+        shown = self._made[self.shown] if look.jobs[self.shown].product == "mosaic" else None
+        newer = look.findings != before or shown is not self.findings or self._made != made
         self.findings, self.look, self.run = shown, look, look.state
         if newer:
             self.product_version += 1
         if awaited is None:
-            self.draft = None
+            self.draft = self.draft if self.editing else None
         elif self.draft is None or self._reviewed != awaited:
             self._review(look, awaited)
 
@@ -301,6 +342,17 @@ class Session(param.Parameterized):
         """
         target = resolve(Request(src_name=name), host_for(self.settings, self.run.host if self.run else self.request.host_type))
         return target.ra, target.dec
+
+    def edit(self, draft: CatalogDraft | None) -> None:
+        """Lay a catalogue before the user that no run waits for; None puts it away."""
+        self.editing = draft is not None
+        self.draft = draft
+
+    def take_edited(self) -> None:
+        """Ask for spectra and light curves with the catalogue as it was edited."""
+        if self.draft is not None and self.draft.used is not None:
+            self.request.param.update(**catalogue_values(self.draft.used, self.draft.instrument))
+            self.edit(None)
 
     def use_catalog(self) -> None:
         """Blocking: go on with the catalogue as it was edited.

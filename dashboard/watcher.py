@@ -12,8 +12,9 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from dashboard.analysis.sky_width import SignificanceHistogram
+from dashboard.analysis.sky_width import SignificanceHistogram, SkyWidth, sky_width
 from dashboard.errors import DashboardError, RunError
+from dashboard.one_each import OneEach
 from dashboard.plan.job import Job
 from dashboard.plan.plan import Plan
 from dashboard.products.catalog import SourceTable
@@ -45,7 +46,15 @@ class Findings:
         self.histogram = histogram
         self._made: dict[tuple[Any, ...], Any] = {}
         self._asked: set[tuple[Any, ...]] = set()
-        self._lock = threading.Lock()
+        self._lock, self._width_lock = threading.Lock(), threading.Lock()
+        self._width: SkyWidth | None = None
+
+    @property
+    def width(self) -> SkyWidth:
+        """Of the empty sky of a mosaic, measured once."""
+        with self._width_lock:
+            self._width = self._width or sky_width(self.product)
+            return self._width
 
     def view(self, make: Callable[..., Value], *options: Hashable) -> Value:
         """`make(product, *options)`, made once whoever asks; `make` is a pure function of a module."""
@@ -193,14 +202,5 @@ class Watcher:
             watch.turn(versions.get(watch.run_id))
 
 
-_watchers: dict[tuple[object, ...], Watcher] = {}
-_first = threading.Lock()
-
-
-def watcher(settings: Settings) -> Watcher:
-    """The process's watcher of a deployment."""
-    key = (settings.data_dir, settings.database_url, settings.storage_url)
-    with _first:
-        if key not in _watchers:
-            _watchers[key] = Watcher(settings)
-        return _watchers[key]
+watcher: Final = OneEach(Watcher)
+"""The process's watcher of a deployment."""

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.analysis.candidates import GHOST, judged
 from dashboard.analysis.match import match_catalog, separation, unit_vectors
 from dashboard.analysis.peaks import SIDE_FRACTION, local_maxima, unexplained
 from dashboard.analysis.photometry import BLENDED, NoiseMap, Photometry, add_sources, drop_sources, fit_sources, subtract_sources
 from dashboard.analysis.psf import (
-    CALIBRATION_SIGNIFICANCE,
     Psf,
     local_width,
     measured_sigma,
@@ -24,7 +24,9 @@ from dashboard.analysis.psf import (
     taken_with,
 )
 from dashboard.analysis.sky_width import SkyWidth, exposure_fraction, sky_width
+from dashboard.combine.mosaic_sum import MosaicSum
 from dashboard.products.catalog import CatalogSource, MeasuredSource, SourceCatalog, SourceTable
+from dashboard.products.instrument import ISGRI
 from dashboard.products.mosaic import Mosaic
 
 RADIUS_90 = 2.15
@@ -32,18 +34,22 @@ KNOWN_EXPOSURE = 0.01
 NEW_EXPOSURE = 0.05
 EDGE_EXPOSURE = 0.2
 LIMIT_SIGMA = 3.0
+INSEPARABLE = 0.5
 _ROUNDS = 4
 _NODES = 17
 _SIDE_STRUCTURE = 4.5
 _TARGET_IS_LISTED = 1.0
-_INSEPARABLE = 0.5
+# Of the flux of a constant source, from batch to batch: 1 % by OSA's manual and 1.1 % by resampling in ISGRI; in JEM-X 5 % by
+# the description of its services, which holds the 3.5 % of resampling.
+_UNSTEADY_ISGRI, _UNSTEADY_JEMX = 0.015, 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class _Sky:
+class Sky:
     """A mosaic made ready for measuring: noise, local width, exposure, PSF.
 
-    `scale` is 1 / width, NaN where there is too little exposure to look for sources.
+    `scale` is 1 / width, NaN where there is too little exposure to look for sources. `total` is the running sum that the mosaic
+    comes from, where there is one.
     """
 
     mosaic: Mosaic
@@ -53,12 +59,14 @@ class _Sky:
     fraction: NDArray[np.float32]
     threshold: float
     psf: Psf
+    total: MosaicSum | None = None
 
     def at(self, values: NDArray[Any], positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n,) values of a (ny, nx) map at the pixels nearest to (n, 2) positions (x, y)."""
         return values.ravel()[self.image.nearest(positions)].astype(float)
 
-    def places(self, sources: Sequence[CatalogSource]) -> NDArray[np.float64]:
-        """(n, 2) pixels of catalogue sources, NaN outside the exposed area."""
+    def places(self, sources: Sequence[CatalogSource] | Sequence[MeasuredSource]) -> NDArray[np.float64]:
+        """(n, 2) pixels of sources, NaN outside the exposed area."""
         world = np.array([(source.ra, source.dec) for source in sources], dtype=float).reshape(-1, 2)
         centre = unit_vectors(self.mosaic.wcs.wcs.crval[None])
         # Beyond 90 degrees a gnomonic projection folds the sky back onto the map.
@@ -72,9 +80,11 @@ class _Sky:
         return places
 
     def kept(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n,) part of a source's peak that resampling left at (n, 2) positions."""
         return peak_kept(self.mosaic, local_width(self.psf.shape(positions)))
 
     def scaled(self, found: Photometry) -> NDArray[np.float64]:
+        """(n,) scaled significance."""
         return found.significance / self.at(self.width.local, found.positions)
 
     def candidates(self, image: NoiseMap) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -125,6 +135,7 @@ def find_sources(
     psf_sigma: float | None = None,
     include_new: bool = True,
     width: SkyWidth | None = None,
+    total: MosaicSum | None = None,
 ) -> SourceTable:
     """Detect and measure point sources, name them, and measure those of the catalogue that were not detected.
 
@@ -147,8 +158,10 @@ def find_sources(
         Keep detections that no catalogue source explains. They need more than 5 % of the maximum exposure.
     width
         Of empty sky as measured before, else measured here.
+    total
+        The running sum whose result the mosaic is: tells how many batches see each source, and whether they agree.
     """
-    sky = _prepare(mosaic, threshold, psf_sigma, width or sky_width(mosaic))
+    sky = replace(prepare(mosaic, threshold, psf_sigma, width or sky_width(mosaic)), total=total)
     nothing = Photometry(np.empty((0, 2)), np.empty(0), np.empty(0))
     found, residual = sky.detect(sky.image, nothing)
     holes = sky.detect(NoiseMap(-residual.significance, residual.noise), found)[0]
@@ -156,26 +169,31 @@ def find_sources(
     scaled = found.significance / sky.at(sky.width.local, found.positions)
     found = found.select(np.argsort(-scaled, kind="stable"))
     detected, taken = _name(sky, found, entries, include_new)
-    forced, notes = _force(sky, [source for i, source in enumerate(entries.sources) if i not in taken], found)
+    forced, notes = force(sky, [source for i, source in enumerate(entries.sources) if i not in taken], found.positions)
+    sources = judged((*detected, *forced), taken_with(mosaic), mosaic.provenance.batches_used)
     return SourceTable(
-        sources=(*detected, *forced),
+        sources=sources,
         flux_unit="" if mosaic.significance_only else mosaic.unit,
         threshold=threshold,
         sky_width=sky.width.overall,
         negative_peaks=int((sky.at(sky.fraction, holes.positions) > NEW_EXPOSURE).sum()),
         psf_sigma=sky.psf.sigma / pixel_arcmin(mosaic),
-        notes=(*_notes(sky, detected, target), *notes),
+        notes=(*_notes(sky, sources, target), *notes),
+        instrument=mosaic.instrument,
+        band=mosaic.band,
+        osa_version=mosaic.provenance.osa_version,
     )
 
 
-def _prepare(mosaic: Mosaic, threshold: float, psf_sigma: float | None, width: SkyWidth) -> _Sky:
+def prepare(mosaic: Mosaic, threshold: float, psf_sigma: float | None, width: SkyWidth) -> Sky:
+    """A mosaic made ready for measuring; parameters as of `find_sources`. With a given PSF it takes milliseconds."""
     with np.errstate(invalid="ignore"):
         noise = None if mosaic.significance_only or mosaic.variance is None else np.sqrt(mosaic.variance)
     fraction = exposure_fraction(mosaic)
     scale: NDArray[np.float32] = np.reciprocal(width.local)
     scale[fraction <= KNOWN_EXPOSURE] = np.nan
     psf = Psf(nominal_sigma(mosaic) if psf_sigma is None else psf_sigma * pixel_arcmin(mosaic), mosaic.wcs)
-    sky = _Sky(mosaic, NoiseMap(mosaic.significance, noise), width, scale, fraction, threshold, psf)
+    sky = Sky(mosaic, NoiseMap(mosaic.significance, noise), width, scale, fraction, threshold, psf)
     if psf_sigma is not None:
         return sky
     measured = measured_sigma(mosaic.significance if mosaic.flux is None else mosaic.flux, *sky.candidates(sky.image), psf)
@@ -189,13 +207,14 @@ def _unlisted(target: CatalogSource | None, catalog: SourceCatalog) -> tuple[Cat
     return () if (separation(place, unit_vectors(catalog.positions)) < _TARGET_IS_LISTED).any() else (target,)
 
 
-def _source(sky: _Sky, fit: Photometry, index: int, kept: float, **values: Any) -> MeasuredSource:
+def _source(sky: Sky, fit: Photometry, index: int, kept: float, **values: Any) -> MeasuredSource:
     """One fitted source; `kept` is the part of its peak left by resampling, `values` are what the fit does not know."""
     one = fit.positions[index : index + 1]
     width = float(sky.at(sky.width.local, one)[0])
     fluxes = sky.image.noise is not None
     flux, error = (float(fit.flux[index]) / kept, float(fit.error[index]) / kept) if fluxes else (math.nan, math.nan)
     exposure = sky.mosaic.exposure
+    number, chi2 = _constancy(sky, one, width)
     return MeasuredSource(
         flux=flux,
         flux_error=error,
@@ -204,11 +223,30 @@ def _source(sky: _Sky, fit: Photometry, index: int, kept: float, **values: Any) 
         exposure=math.nan if exposure is None else float(sky.at(exposure, one)[0]),
         near_edge=bool(sky.at(sky.fraction, one)[0] < EDGE_EXPOSURE),
         upper_limit=max(flux, 0) + LIMIT_SIGMA * width * error if fluxes and values["kind"] == "forced" else math.nan,
+        n_batches=number,
+        chi2=chi2,
+        dof=max(number - 1, 0),
         **values,
     )
 
 
-def _name(sky: _Sky, found: Photometry, entries: SourceCatalog, include_new: bool) -> tuple[list[MeasuredSource], set[int]]:
+def _constancy(sky: Sky, place: NDArray[np.float64], width: float) -> tuple[int, float]:
+    """Number of batches that see a (1, 2) pixel, and chi^2 of a constant source there.
+
+    It is that of the sum (see `MosaicSum`; at single pixels its planes are a hundred times faster) with variances that hold
+    the width of empty sky and the unsteadiness u of a constant source: for N batches of about equal weight,
+    chi^2 / (width^2 + u^2 (S/N)^2 / N).
+    """
+    if sky.total is None or not (number := int(sky.at(sky.total.number, place)[0])):
+        return 0, math.nan
+    planes = (sky.total.weight, sky.total.weight_flux, sky.total.weight_flux2)
+    weight, weight_flux, weight_flux2 = (float(sky.at(plane, place)[0]) for plane in planes)
+    squared = weight_flux**2 / weight
+    unsteady = _UNSTEADY_ISGRI if taken_with(sky.mosaic) is ISGRI else _UNSTEADY_JEMX
+    return number, max(weight_flux2 - squared, 0) / (width**2 + unsteady**2 * squared / number)
+
+
+def _name(sky: Sky, found: Photometry, entries: SourceCatalog, include_new: bool) -> tuple[list[MeasuredSource], set[int]]:
     """Detections by their catalogue names, in the order of the fits, and the entries that are taken."""
     ra, dec = (np.atleast_1d(v) for v in sky.mosaic.wcs.pixel_to_world_values(*found.positions.T))
     statistical = RADIUS_90 * sky.psf.sigma / sky.scaled(found)
@@ -243,20 +281,23 @@ def _name(sky: _Sky, found: Photometry, entries: SourceCatalog, include_new: boo
     return sources, taken
 
 
-def _force(sky: _Sky, entries: list[CatalogSource], found: Photometry) -> tuple[list[MeasuredSource], list[str]]:
-    """PSF photometry at catalogue positions, each together with the detected sources whose PSF reaches it."""
+def force(sky: Sky, entries: Sequence[CatalogSource], detected: NDArray[np.float64]) -> tuple[list[MeasuredSource], list[str]]:
+    """PSF photometry at catalogue positions, each together with the sources detected at (n, 2) pixels whose PSF reaches it.
+
+    Those outside the exposed area are left out, those with too few pixels around as well, which the notes tell.
+    """
     sources, notes = [], []
-    found_places = sky.psf.places(found.positions)
+    found_places = sky.psf.places(detected)
     for entry, place in zip(entries, sky.places(entries), strict=True):
         if not np.isfinite(place).all():
             continue
         apart = np.linalg.norm(found_places - sky.psf.places(place[None]), axis=1)
-        beside = found.positions[(apart > _INSEPARABLE * sky.psf.sigma) & (apart < BLENDED * sky.psf.sigma)]
+        beside = detected[(apart > INSEPARABLE * sky.psf.sigma) & (apart < BLENDED * sky.psf.sigma)]
         fit = fit_sources(sky.image, np.concatenate([place[None], beside]), sky.psf, free=False)
         if not math.isfinite(fit.flux[0]):
             notes.append(f"{entry.name} stands on the border of the map: too few pixels to measure it.")
             continue
-        if (apart < _INSEPARABLE * sky.psf.sigma).any():
+        if (apart < INSEPARABLE * sky.psf.sigma).any():
             notes.append(f"{entry.name} cannot be told from the source detected at its position: its flux is that of both.")
         kept = float(sky.kept(place[None])[0])
         sources.append(
@@ -265,7 +306,7 @@ def _force(sky: _Sky, entries: list[CatalogSource], found: Photometry) -> tuple[
     return sorted(sources, key=lambda source: -source.scaled_significance), notes
 
 
-def _notes(sky: _Sky, detected: list[MeasuredSource], target: CatalogSource | None) -> list[str]:
+def _notes(sky: Sky, sources: Sequence[MeasuredSource], target: CatalogSource | None) -> list[str]:
     notes = []
     if not sky.mosaic.valid.any():
         return ["The map holds no valid pixel."]
@@ -279,24 +320,9 @@ def _notes(sky: _Sky, detected: list[MeasuredSource], target: CatalogSource | No
         notes.append(f"{target.name} lies outside the exposed area: nothing is known of it.")
     if fraction := sky.mosaic.keywords.get("SYSFRAC"):
         notes.append(f"Every flux has a systematic error of {fraction:.0%} besides the error given.")
-    ghosts = taken_with(sky.mosaic).ghosts
-    return notes + _ghost_notes(detected, ghosts) if ghosts else notes
-
-
-def _ghost_notes(detected: list[MeasuredSource], ring: tuple[float, float]) -> list[str]:
-    """New sources where a bright one may have its ghosts; the detector axes of a sum of many pointings are not known."""
-    if not detected:
-        return []
-    place = unit_vectors(np.array([(s.ra, s.dec) for s in detected]))
-    notes = []
-    for index, bright in enumerate(detected):
-        if bright.scaled_significance < CALIBRATION_SIGNIFICANCE:
-            continue
-        degrees = separation(place, place[index]) / 60
-        suspects = [s.name for s, d in zip(detected, degrees, strict=True) if s.kind == "new" and ring[0] < d < ring[1]]
-        if suspects:
-            notes.append(
-                f"{', '.join(suspects)}: {ring[0]} to {ring[1]} degrees from {bright.name}, "
-                "where the repeating mask pattern makes ghosts. Without the roll angles of the pointings they cannot be told from sources."
-            )
+    if suspects := [source.name for source in sources if any(warning.startswith(GHOST) for warning in source.warnings)]:
+        notes.append(
+            f"{', '.join(suspects)}: as far from a bright source as the repeating mask pattern makes ghosts. "
+            "Without the roll angles of the pointings they cannot be told from sources."
+        )
     return notes

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.archive.fetching import SERVICE_SECONDS, WebService
+from dashboard.archive.fetching import SERVICE_SECONDS, WebService, patience
 from dashboard.archive.pointings import Pointings
 from dashboard.errors import ArchiveError, ArchiveUnavailable, RequestError
+from dashboard.hosts import Host
 from dashboard.request.times import FIRST_NUMBER_READ_AS_MJD, TimePoint, TimeSpan
 
 MIN_GOOD_SECONDS = 500
@@ -23,6 +24,10 @@ _ROLL_COLUMNS = ("RA_SCZ", "DEC_SCZ", "TELAPSE")
 _ROW = ("ra_scx", "dec_scx", "ra_scz", "dec_scz", "tstart", "tstop", "telapse")
 _COLUMNS = ("SWID", "RA_SCX", "DEC_SCX", "TSTART", "TSTOP")
 _EDGES = re.compile(r"(\d+(?:\.\d+)?)[\s,]+(\d+(?:\.\d+)?)[\s\"')\]]*$")
+_POINTING = re.compile(r"(\d{11}0)(\.\d{3})?")
+
+Columns = dict[str, NDArray[Any]]
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -113,53 +118,98 @@ class Timesystem:
         RequestError
             When a span ends before it starts, which with a revolution beside a date only the archive can tell.
         """
+        return self.table(spans, ra, dec, radius, data_version, min_good)[0]
+
+    def table(
+        self,
+        spans: Sequence[TimeSpan],
+        ra: float,
+        dec: float,
+        radius: float,
+        data_version: str,
+        min_good: float = MIN_GOOD_SECONDS,
+        more: tuple[str, ...] = (),
+    ) -> tuple[Pointings, Mapping[str, NDArray[np.object_]]]:
+        """As `scwlist`, with further columns of the index, (n,), as they were sent; None where, or when, the server does not tell.
+
+        Parameters
+        ----------
+        more
+            Names of the further columns, the least likely to be known last. All else as of `scwlist`, with the same errors.
+        """
         query = {"ra": f"{ra:.4f}", "dec": f"{dec:.4f}", "radius": f"{radius:.4f}", "return_index_version": "yes"}
         if min_good > 0:
             query["min_good_isgri"] = f"{min_good:.0f}"
-        rows: dict[str, tuple[float, ...]] = {}
-        versions: set[str] = set()
+        tables, versions = [], set()
         for span in spans:
             start, stop = self.edges(span)
-            found, version = self._list(f"/scwlist/{data_version.lower()}/{start}/{stop}", query)
-            rows.update(found)
+            found, version = self._list(f"/scwlist/{data_version.lower()}/{start}/{stop}", query, more)
+            tables.append(found)
             versions.add(version)
-        swid = sorted(rows)
-        columns = np.ascontiguousarray(np.array([rows[scw] for scw in swid], dtype=float).reshape(-1, len(_ROW)).T)
-        index_version = "+".join(sorted(versions - {""}))
-        return Pointings(tuple(swid), **dict(zip(_ROW, columns, strict=True)), index_version=index_version, origin=self._service.url)
+        columns = {name: np.concatenate([table[name] for table in tables]) for name in ("swid", *_ROW, *more)}
+        ids, rows = np.unique(columns["swid"], return_index=True)
+        pointings = Pointings(
+            tuple(f"{scw:012d}" for scw in ids.tolist()),
+            **{name: columns[name][rows] for name in _ROW},
+            index_version="+".join(sorted(versions - {""})),
+            origin=self._service.url,
+        )
+        return pointings, {name: columns[name][rows] for name in more}
 
-    def _list(self, path: str, query: dict[str, str]) -> tuple[dict[str, tuple[float, ...]], str]:
-        """Rows as `_ROW` by SWID, and the version of the index."""
-        response = self._service.get(path, {**query, "return_columns": ",".join((*_COLUMNS, *_ROLL_COLUMNS))})
-        if response.status_code == 400 and any(name in response.text for name in _ROLL_COLUMNS):
-            log.warning("The timesystem lacks some of the columns %s; asking without them.", ", ".join(_ROLL_COLUMNS))
-            response = self._service.get(path, {**query, "return_columns": ",".join(_COLUMNS)})
+    def _list(self, path: str, query: dict[str, str], more: tuple[str, ...]) -> tuple[Columns, str]:
+        """Columns "swid" (whole numbers), those of `_ROW` and `more`, and the version of the index."""
+        optional = (*_ROLL_COLUMNS, *more)
+        for known in (*range(len(optional), len(_ROLL_COLUMNS) - 1, -1), 0):
+            response = self._service.get(path, {**query, "return_columns": ",".join((*_COLUMNS, *optional[:known]))})
+            if response.status_code != 400 or not any(name in response.text for name in optional[:known]):
+                break
+            log.warning("The timesystem lacks some of the columns %s; asking with fewer.", ", ".join(optional[:known]))
         if response.status_code == 400:
             raise ArchiveError(f"The timesystem refused the query: {_reason(response)}")
         answer = self._service.decode(response)
         table = answer.get("scwlist", answer) if isinstance(answer, dict) else None
         if not isinstance(table, dict) or any(not isinstance(table.get(name), list) for name in _COLUMNS):
             raise self._service.malformed(f"lacks the columns {', '.join(_COLUMNS)}")
-        swid, *times = (table[name] for name in _COLUMNS)
+        ids = [match and int(match[1]) for match in map(_POINTING.fullmatch, map(str, table["SWID"]))]
+        blank = [None] * len(ids)
         try:
-            ra_scx, dec_scx, tstart, tstop = (_floats(column, len(swid)) for column in times)
-            blank = [None] * len(swid)
-            ra_scz, dec_scz, telapse = (_floats(table.get(name, blank), len(swid)) for name in _ROLL_COLUMNS)
+            ra_scx, dec_scx, tstart, tstop = (_column(table[name], len(ids)) for name in _COLUMNS[1:])
+            ra_scz, dec_scz, telapse = (_column(table.get(name, blank), len(ids)) for name in _ROLL_COLUMNS)
+            further = {name: _column(table.get(name, blank), len(ids), object) for name in more}
         except (TypeError, ValueError):
             raise self._service.malformed("has columns that are not numbers of one length") from None
         telapse = np.where(np.isfinite(telapse), telapse, (tstop - tstart) * SECONDS_A_DAY)
         if not all(np.isfinite(column).all() for column in (ra_scx, dec_scx, tstart, tstop)):
             raise self._service.malformed("lacks directions or times of some science windows")
-        columns = zip(ra_scx, dec_scx, ra_scz, dec_scz, tstart, tstop, telapse, strict=True)
-        pointings = {str(scw)[:12]: row for scw, row in zip(swid, columns, strict=True) if re.fullmatch(r"\d{11}0(\.\d{3})?", str(scw))}
-        return pointings, str(answer.get("index_version", ""))
+        row = dict(zip(_ROW, (ra_scx, dec_scx, ra_scz, dec_scz, tstart, tstop, telapse), strict=True))
+        rows = np.array([scw is not None for scw in ids], dtype=bool)
+        columns: Columns = {"swid": np.array([0 if scw is None else scw for scw in ids], dtype=np.int64), **row, **further}
+        return {name: column[rows] for name, column in columns.items()}, str(answer.get("index_version", ""))
 
 
-def _floats(column: Sequence[Any], length: int) -> NDArray[np.float64]:
-    values = np.array([np.nan if value is None else float(value) for value in column], dtype=float)
-    if len(values) != length:
+def first_answer(host: Host, client: httpx.Client | None, question: Callable[[Timesystem], T]) -> T:
+    """What the host's timesystem answers; when it does not, the one that the host falls back on.
+
+    Raises
+    ------
+    ArchiveUnavailable
+        When none answers, and whatever else the question raises.
+    """
+    *others, last = (Timesystem(url, client, patience(host)) for url in host.timesystems)
+    for timesystem in others:
+        try:
+            return question(timesystem)
+        except ArchiveUnavailable as error:
+            log.warning("%s", error.sentence)
+    return question(last)
+
+
+def _column(values: Sequence[Any], length: int, dtype: type = float) -> NDArray[Any]:
+    """One column; as numbers, what is absent is NaN."""
+    column = np.fromiter(values, dtype=object, count=len(values)) if dtype is object else np.array(values, dtype=dtype)
+    if column.shape != (length,):
         raise ValueError("columns differ in length")
-    return values
+    return column
 
 
 def _reason(response: httpx.Response) -> str:

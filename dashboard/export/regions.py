@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import astropy.units as u
-from astropy.coordinates import SkyCoord
-from regions import CircleSkyRegion, Regions
-
 from dashboard.products.catalog import SourceTable
+from dashboard.products.sky_regions import write_regions
+from dashboard.products.sky_shapes import Circle
 
 COLOURS = {"known": "green", "ambiguous": "orange", "new": "red", "forced": "white"}
 
@@ -16,13 +14,15 @@ def ds9_regions(table: SourceTable, origin: str = "") -> str:
 
     Detected sources are solid, those measured at a catalogue position only are dashed.
     """
-    regions = [
-        CircleSkyRegion(
-            SkyCoord(source.ra, source.dec, unit="deg", frame="fk5"),
-            max(source.position_error, 3.0) * u.arcmin,
-            meta={"text": source.name},
-            visual={"color": COLOURS[source.kind], "dash": int(source.kind == "forced")},
+    circles = [
+        Circle(
+            source.ra,
+            source.dec,
+            max(source.position_error, 3.0) / 60.0,
+            text=source.name,
+            colour=COLOURS[source.kind],
+            dashed=source.kind == "forced",
         )
         for source in table.sources
     ]
-    return (f"# {origin}\n" if origin else "") + str(Regions(regions).serialize(format="ds9", precision=5))
+    return (f"# {origin}\n" if origin else "") + write_regions(circles, precision=5)

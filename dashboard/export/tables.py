@@ -11,6 +11,7 @@ from astropy.io.votable import from_table
 
 from dashboard.export.regions import ds9_regions
 from dashboard.products.catalog import SourceTable
+from dashboard.products.mcrab import mcrab
 
 
 def ecsv_text(table: SourceTable, origin: str) -> str:
@@ -40,14 +41,16 @@ def csv_text(table: SourceTable, origin: str) -> str:
     fixed = ("name", "kind", "ra_deg", "dec_deg", "position_error_arcmin", "significance", "scaled_significance")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        (*fixed, f"flux{unit}", f"flux_error{unit}", f"scaled_error{unit}", f"upper_limit{unit}", "exposure_s", "offset_arcmin", "origin")
-    )
+    fluxes = (f"{name}{unit}" for name in ("flux", "flux_error", "scaled_error", "upper_limit"))
+    last = ("mcrab", "mcrab_error", "exposure_s", "offset_arcmin", "chi2", "dof", "n_batches", "warnings", "origin")
+    writer.writerow((*fixed, *fluxes, *last))
+    crab = table.crab
     for s in table.sources:
-        measured = (s.position_error, s.significance, s.scaled_significance, s.flux, s.flux_error, s.scaled_error)
-        numbers = (*measured, s.upper_limit, s.exposure, s.offset)
+        measured = (s.position_error, s.significance, s.scaled_significance, s.flux, s.flux_error, s.scaled_error, s.upper_limit)
+        numbers = (*measured, mcrab(s.flux, crab), mcrab(s.scaled_error, crab), s.exposure, s.offset, s.chi2)
         texts = (f"{value:.6g}" if math.isfinite(value) else "" for value in numbers)
-        writer.writerow((s.name, s.kind, f"{s.ra:.5f}", f"{s.dec:.5f}", *texts, origin))
+        counts = (s.dof, s.n_batches) if s.n_batches else ("", "")
+        writer.writerow((s.name, s.kind, f"{s.ra:.5f}", f"{s.dec:.5f}", *texts, *counts, "; ".join(s.warnings), origin))
     return text.getvalue()
 
 

@@ -5,8 +5,8 @@ row. JEM-X: one grid of bins from the start of the query's first science window 
 the source was seen, of full width whatever part of it was exposed.
 
 In a piece of a science window (t effective seconds, coded fraction v, variance density V of the band) the rate is F + sum(rho F_i) + noise:
-F the mean of the source's own rate, pulsation included, rho F_i what leaks from sources missing from the catalogue. (Images and
-spectra take the rate in the middle of a science window for its mean.) Its variance is
+F the mean of the source's own rate, pulses and bursts included, rho F_i what leaks from sources missing from the catalogue. (Images
+and spectra take the slow rate in the middle of a science window for its mean.) Its variance is
 (V + v F)/(t v^2): background and the source's own counts. A row adds the counts of its pieces and divides by sum(v t).
 """
 
@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.observatory import bias, chance, jemx
+from dashboard.observatory import bias, bursts, chance, jemx, spectra
+from dashboard.observatory.camera import Camera, Jemx
 from dashboard.observatory.extraction import Entry, Extraction
 from dashboard.observatory.sources import SOURCES
 from dashboard.observatory.view import View
@@ -76,7 +77,7 @@ class Pieces:
         return cls(window, order, start, stop, row, middle, np.full(len(bins), step))
 
     def mean_rates(self, view: View, numbers: NDArray[np.intp], e1: float, e2: float) -> Array:
-        """Mean rates on axis, cts/s (p, m), of sources by number, pulsation included."""
+        """Mean rates on axis, cts/s (p, m), of sources by number, pulses and bursts included."""
         half = (self.stop - self.start) / 2
         longest = 2 * half.max() * 86400.0 if len(half) else 0.0
         nodes, weights = np.polynomial.legendre.leggauss(2 + int(np.ceil(longest / _NODE)))
@@ -87,6 +88,8 @@ class Pieces:
             rates[:, k] = level * source.factor(times) @ weights / 2
             if source.pulse:
                 rates[:, k] *= source.pulse.mean(self.start, self.stop, view.start[self.window], view.stop[self.window])
+            if source.bursts:
+                rates[:, k] += _burst_level(view.camera, e1, e2) * source.bursts.mean(self.start, self.stop)
         return rates
 
 
@@ -137,6 +140,13 @@ def curves(view: View, extraction: Extraction, e1: float, e2: float, time_bin: f
         lost = _leaving(view, extraction.directions[j])[pieces.window] & (v == 0)
         made.append(_curve(entry, view, pieces, v, own, expected, normals, view.camera.variance_density(e1, e2), lost))
     return made
+
+
+def _burst_level(camera: Camera, e1: float, e2: float) -> float:
+    """Rate on axis, cts/s, of a burst at a height of 1 Crab."""
+    if isinstance(camera, Jemx):
+        return bursts.PHOTONS * jemx.counts(bursts.SPECTRUM, e1, e2, camera.unit)
+    return bursts.PHOTONS * spectra.counts(bursts.SPECTRUM, e1, e2, camera.osa_version)
 
 
 def _curve(

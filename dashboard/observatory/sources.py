@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.observatory import spectra
+from dashboard.observatory.bursts import Bursts
 from dashboard.observatory.calibration import OSA11
 from dashboard.observatory.spectra import CRAB, Bremsstrahlung, PowerLaw, Pulsar, Spectrum
 from dashboard.observatory.variability import Flares, Form, Outburst, Product, Pulse, Sum, Wave, Window, constant
@@ -31,7 +32,7 @@ class Source:
         False: the observatory's reference catalogue and resolver do not know it.
     aliases
         Other names the resolver takes.
-    pulse
+    pulse, bursts
         Seen in light curves alone; None for most.
     """
 
@@ -44,6 +45,7 @@ class Source:
     catalogued: bool = True
     aliases: tuple[str, ...] = ()
     pulse: Pulse | None = None
+    bursts: Bursts | None = None
 
     @property
     def flag(self) -> int:
@@ -158,8 +160,16 @@ SOURCES: tuple[Source, ...] = (
         _flaring("H 1820-303", 0.2, 16.0),
         aliases=("4U 1820-30", "4U 1820-303"),
     ),
-    Source("Ginga 1826-24", 277.3675, -23.7969, 90.0, PowerLaw(1.7, 60.0), aliases=("GS 1826-238", "GS 1826-24")),
-    Source("GX 354-0", 262.9892, -33.8347, 45.0, PowerLaw(2.0, 40.0), _flaring("GX 354-0", 0.3, 32.0), aliases=("4U 1728-34",)),
+    Source(
+        *("Ginga 1826-24", 277.3675, -23.7969, 90.0, PowerLaw(1.7, 60.0)),
+        aliases=("GS 1826-238", "GS 1826-24"),
+        bursts=Bursts("Ginga 1826-24", 4.1, 0.05, (1.0, 1.2), 2.0, 40.0),
+    ),
+    Source(
+        *("GX 354-0", 262.9892, -33.8347, 45.0, PowerLaw(2.0, 40.0), _flaring("GX 354-0", 0.3, 32.0)),
+        aliases=("4U 1728-34",),
+        bursts=Bursts("GX 354-0", 3.0, 0.9, (1.2, 2.0), 1.0, 10.0),
+    ),
     Source(
         *("IGR J17464-3213", 266.5650, -32.2336, 150.0, PowerLaw(1.6, 80.0)),
         Sum(0.0, tuple(Outburst(at, p, 8.0, 25.0) for at, p in _H1743_OUTBURSTS)),

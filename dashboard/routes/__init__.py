@@ -1,1 +1,1 @@
-"""Plain HTTP beside the page: health and downloads."""
+"""Plain HTTP beside the page: health, downloads and the documentation."""

@@ -90,7 +90,7 @@ class MosaicKind:
         """Mosaic, source table and the histogram of significance."""
         mosaic = total.result(batches_asked=len(plan.jobs[job].batch_ids))
         width = sky_width(mosaic)
-        table = run_sources(plan, mosaic, width)
+        table = run_sources(plan, mosaic, width, total)
         return {
             "mosaic": lambda path: write_mosaic(mosaic, path),
             "sources": lambda path: write_sources(table, path),

@@ -11,6 +11,7 @@ from typing import Any
 from dashboard.products.catalog import MeasuredSource, SourceTable
 
 _NUMBERS = {field.name for kind in (MeasuredSource, SourceTable) for field in fields(kind) if field.type == "float"}
+_LISTS = {"candidates", "warnings", "notes", "band"}
 
 
 def write_sources(table: SourceTable, path: Path) -> None:
@@ -19,10 +20,10 @@ def write_sources(table: SourceTable, path: Path) -> None:
 
 
 def read_sources(path: Path) -> SourceTable:
-    """The table that `write_sources` wrote."""
-    document = _numbers(json.loads(path.read_text()))
-    sources = tuple(MeasuredSource(**{**s, "candidates": tuple(s["candidates"])}) for s in map(_numbers, document.pop("sources")))
-    return SourceTable(sources=sources, **{**document, "notes": tuple(document["notes"])})
+    """The table that `write_sources` wrote; what an older one did not write yet is unknown."""
+    document = _values(json.loads(path.read_text()))
+    sources = tuple(MeasuredSource(**_values(source)) for source in document.pop("sources"))
+    return SourceTable(sources=sources, **document)
 
 
 def _plain(value: Any) -> Any:
@@ -33,5 +34,6 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _numbers(document: dict[str, Any]) -> dict[str, Any]:
-    return {key: math.nan if value is None and key in _NUMBERS else value for key, value in document.items()}
+def _values(document: dict[str, Any]) -> dict[str, Any]:
+    unknown = {key: math.nan for key, value in document.items() if value is None and key in _NUMBERS}
+    return document | unknown | {key: tuple(value) for key, value in document.items() if key in _LISTS and value is not None}

@@ -137,6 +137,6 @@ def test_the_pane_draws_more_of_a_long_curve_the_less_of_it_is_seen(tmp_path: Pa
     run.seen(session)
     assert view._chart is chart
     assert len(chart._sources["ISGRI 40–80 keV", "points"].data["x"]) == 2
-    session.selected = "4U 0614+091"
+    session.selection.source = "4U 0614+091"
     assert len(source.data["x"]) == 1
     assert "ISGRI 40–80 keV not seen" in words()

@@ -98,16 +98,16 @@ def test_the_pane_says_what_it_waits_for_and_follows_selection_and_batches(tmp_p
 
     menu = view._sources.widget
     assert (menu.options, menu.value) == (["4U 0614+091", "Crab"], "Crab"), "the target comes first"
-    session.selected = "4U 0614+091"
+    session.selection.source = "4U 0614+091"
     assert menu.value == "4U 0614+091"
     assert float(source.data["y"][0]) == pytest.approx(2 * first)
     menu.value = "Crab"
-    assert session.selected == "Crab"
+    assert session.selection.source == "Crab"
     assert float(source.data["y"][0]) == pytest.approx(first)
-    session.selected = "NEW_1"
+    session.selection.source = "NEW_1"
     assert menu.value == "Crab"
     assert "no spectrum of NEW_1" in words(view)
-    assert session.selected == "NEW_1", "what is selected elsewhere stays so"
+    assert session.selection.source == "NEW_1", "what is selected elsewhere stays so"
 
     run.publish(1, [spectrum(rate=3 * folded(RMF, spectrum().area))])
     run.seen(session)

@@ -32,9 +32,10 @@ def mosaic() -> Mosaic:
 
 @pytest.fixture
 def table() -> SourceTable:
-    known = MeasuredSource("Crab", 83.6331, 22.0145, 101.2, 0.07, 1391.0, 1053.0, 0.2, 0.04, 3e5)
+    known = MeasuredSource("Crab", 83.6331, 22.0145, 101.2, 0.07, 1391.0, 1053.0, 0.2, 0.04, 3e5, n_batches=3, chi2=2.5, dof=2)
+    known = replace(known, warnings=("edge", "near Crab (18')"))
     forced = MeasuredSource("4U 0614+091, faint", 94.28, 9.137, 0.1, 0.2, 0.5, 0.5, 2.0, 0.0, 1e5, "forced", 0.7)
-    return SourceTable((known, forced), "counts/sec", 7.0, 1.32, 0, 1.25)
+    return SourceTable((known, forced), "counts/sec", 7.0, 1.32, 0, 1.25, instrument="isgri", band=(28.0, 40.0))
 
 
 def test_folder_holds_files_that_others_can_read(tmp_path: Path, mosaic: Mosaic, table: SourceTable) -> None:
@@ -52,6 +53,11 @@ def test_folder_holds_files_that_others_can_read(tmp_path: Path, mosaic: Mosaic,
         lines = list(csv.DictReader(file))
     assert (lines[1]["name"], lines[0]["flux[counts/sec]"], lines[0]["upper_limit[counts/sec]"]) == ("4U 0614+091, faint", "101.2", "")
     assert {line["origin"] for line in lines} == {"SIMULATED"}
+    assert [(line["n_batches"], line["dof"], line["chi2"]) for line in lines] == [("3", "2", "2.5"), ("", "", "")]
+    assert [line["warnings"] for line in lines] == ["edge; near Crab (18')", ""]
+    assert rows["warnings"][0] == lines[0]["warnings"]
+    assert float(lines[0]["mcrab"]) == pytest.approx(rows["mcrab"][0], rel=1e-5) == pytest.approx(1000, rel=0.01)
+    assert "good to 4%" in rows.meta["mcrab"]
     fields = parse_single_table(tmp_path / "out/sources.vot")
     assert [str(name) for name in fields.array["name"]] == ["Crab", "4U 0614+091, faint"]
     assert (fields.get_field_by_id_or_name("ra").unit, "SIMULATED" in str(fields.description)) == ("deg", True)

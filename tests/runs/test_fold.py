@@ -120,6 +120,8 @@ def test_the_published_mosaic_holds_the_source(bench: Bench) -> None:
     crab = table.sources[0]
     assert crab.name == "Crab"
     assert abs(crab.flux - FLUX) < 0.02 * FLUX
+    assert (crab.n_batches, crab.dof) == (len(bench.plan.batches), len(bench.plan.batches) - 1)
+    assert "variable" not in crab.warnings
     assert np.hypot((crab.ra - CRAB[0]) * np.cos(np.radians(CRAB[1])), crab.dec - CRAB[1]) * 60 < 0.2
 
 

@@ -1,0 +1,175 @@
+"""The strips below the light curves: each science window, the run's batches, and the whole mission to choose from."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+import holoviews as hv
+from bokeh.events import RangesUpdate
+from bokeh.models import FixedTicker, HoverTool, PanTool, Range1d, RangeTool, ResetTool, WheelZoomTool
+from bokeh.models.annotations import Label
+
+from components.chart import GREY
+from components.drag import Band, select_by_drag
+from components.elements.coverage import (
+    batch_columns,
+    mission_columns,
+    mission_picture,
+    scw_columns,
+    span_columns,
+    strip_picture,
+    year_ticks,
+)
+from components.elements.series import ACCENT
+from dashboard.ahead import interval_values, joined
+from dashboard.plan.coverage import Strip
+from dashboard.range_look import batches_selected
+from dashboard.request.times import IJD_0_MJD, MISSION, TimePoint
+from dashboard.session import Session
+
+LEFT: Final = 62
+"""Screen pixels left of every frame of the pane, so that their axes stand below each other."""
+STRIP, MISSION_HEIGHT = 74, 62
+COLUMNS: Final = 900
+TOOLTIPS = [
+    ("", "@name, rev @revolution"),
+    ("UTC", "@utc{%F %H:%M}"),
+    ("off axis", "@off_axis{0.0}°, @coded"),
+    ("exposure", "@ks{0.0} ks"),
+    ("", "@rights"),
+]
+
+
+@cache
+def mission_edges() -> tuple[float, float]:
+    """IJD."""
+    first, last = (TimePoint.parse(edge).ijd for edge in MISSION)
+    return first, last
+
+
+class CoverageStrips:
+    """Two figures that share nothing but their time axis, MJD (TT), with whoever is given `x_range`.
+
+    Dragging on the upper one chooses the intervals of the request; the box on the lower one is what the upper one shows.
+    """
+
+    def __init__(self, session: Session, x_range: Any) -> None:
+        self._session = session
+        self._x = x_range
+        self.drag = "ask"
+        self._coverage: Any = None
+        self._seen_by: tuple[str, float] = ("", 0.0)
+        self._mask: Any = None
+        self._spans: Any = None
+        self._scw_range: tuple[float, float] | None = None
+        self.strip = self._new_strip()
+        self.mission = self._new_mission()
+        self.strip.on_event(RangesUpdate, lambda event: self._draw_scw(event.x0, event.x1))
+        select_by_drag(self.strip, self._dragged)
+
+    def _new_strip(self) -> Any:
+        picture = strip_picture(scw_columns(_NOTHING), batch_columns(()), span_columns(()))
+        plot = _rendered(picture, self._x, STRIP, "ScW")
+        self._intervals, self._scw, self._batches = (renderer.data_source for renderer in plot.renderers)
+        for renderer in plot.renderers[1:]:
+            renderer.glyph.update(fill_color="colour", fill_alpha="alpha", line_color=None)
+        plot.renderers[0].glyph.update(line_color=ACCENT, line_alpha=0.8, line_width=1)
+        plot.y_range.update(start=-0.06, end=1.08)
+        wheel, pan = WheelZoomTool(dimensions="width"), PanTool(dimensions="width")
+        hover = [
+            HoverTool(renderers=[plot.renderers[1]], tooltips=TOOLTIPS, formatters={"@utc": "datetime"}),
+            HoverTool(renderers=[plot.renderers[2]], tooltips=[("batch", "@state"), ("", "@scw ScW")]),
+        ]
+        plot.tools = [pan, wheel, ResetTool(), *hover]
+        plot.toolbar.update(active_scroll=wheel, logo=None, autohide=True)
+        self._band = Band(plot)
+        return plot
+
+    def _new_mission(self) -> Any:
+        start, stop = (edge + IJD_0_MJD for edge in mission_edges())
+        picture = mission_picture(mission_columns(_NOTHING), span_columns(()))
+        plot = _rendered(picture, Range1d(start=start - 60, end=stop + 60), MISSION_HEIGHT, "mission")
+        self._chosen, self._revolutions = (renderer.data_source for renderer in plot.renderers)
+        plot.renderers[1].glyph.update(fill_color="colour", line_color=None)
+        years = year_ticks()
+        plot.xaxis.update(ticker=FixedTicker(ticks=list(years)), major_label_overrides=years)
+        box = RangeTool(x_range=self._x, start_gesture="pan")
+        box.overlay.update(fill_color=ACCENT, fill_alpha=0.14, line_color=ACCENT, line_alpha=0.9)
+        plot.tools = [box]
+        plot.toolbar_location = None
+        return plot
+
+    def refresh(self) -> None:
+        """Show what is known of the mission, and the run's batches."""
+        ahead, request = self._session.ahead, self._session.request
+        instrument = request.instruments[0]
+        seen_by = (instrument, request.radius_for(instrument))
+        if ahead.coverage is None:
+            return
+        if ahead.coverage is not self._coverage or seen_by != self._seen_by:
+            self._coverage, self._seen_by, self._scw_range = ahead.coverage, seen_by, None
+            self._mask = self._coverage.seen(*seen_by)
+            self._revolutions.data = columns = mission_columns(self._coverage.mission(self._mask))
+            self.mission.y_range.update(start=0, end=1.05 * max(1.0, *columns["top"].tolist()))
+        if ahead.spans != self._spans:
+            self._spans = ahead.spans
+            self._intervals.data = span_columns(ahead.spans)
+            self._chosen.data = {**span_columns(ahead.spans), "top": [1e9] * len(ahead.spans)}
+        self._draw_scw(self._x.start, self._x.end)
+        self.draw_batches()
+
+    def draw_batches(self) -> None:
+        """The batches of the mosaic that is shown, or of the run's first product; pale outside the selected time range."""
+        look, selected = self._session.look, self._session.selection.time_range
+        if look is None:
+            self._batches.data = batch_columns(())
+            return
+        shown = self._session.shown
+        used = batches_selected(look, shown, selected) if selected and look.findings[shown] else None
+        self._batches.data = batch_columns([batch for batch in look.state.batches if batch.job == shown], used)
+
+    def follow(self, time_range: tuple[float, float] | None) -> None:
+        """Draw the band of the selected range (IJD)."""
+        self._band.follow(None if time_range is None else (time_range[0] + IJD_0_MJD, time_range[1] + IJD_0_MJD))
+
+    def _draw_scw(self, start: float | None, stop: float | None) -> None:
+        """What is seen of the time axis, as finely as it can be shown."""
+        if self._coverage is None or start is None or stop is None or not start < stop or self._scw_range == (start, stop):
+            return
+        self._scw_range = (start, stop)
+        strip = self._coverage.timeline(self._mask, start - IJD_0_MJD, stop - IJD_0_MJD, COLUMNS)
+        self._scw.data = scw_columns(strip)
+
+    def _dragged(self, start: float, stop: float) -> None:
+        """The range becomes the request's interval, or one more of them, or what is looked at."""
+        first, last = mission_edges()
+        start, stop = max(start - IJD_0_MJD, first), min(stop - IJD_0_MJD, last)
+        if not start < stop:
+            return
+        if self.drag == "look":
+            self._session.selection.time_range = (start, stop)
+            return
+        spans = joined(self._session.ahead.spans, (start, stop)) if self.drag == "add" else ((start, stop),)
+        self._session.request.param.update(**interval_values(spans))
+
+
+def _rendered(picture: Any, x_range: Any, height: int, name: str) -> Any:
+    plot = hv.render(picture.opts(height=height, responsive=True, default_tools=[]))
+    plot.x_range = x_range
+    plot.update(border_fill_color=None, background_fill_color=None, outline_line_color=None, output_backend="canvas", title=None)
+    plot.update(height=height, sizing_mode="stretch_width", min_border_left=LEFT, min_border_right=14)
+    plot.update(min_border_top=0, min_border_bottom=0)
+    for renderer in plot.renderers:
+        renderer.update(selection_glyph=None, nonselection_glyph=None, hover_glyph=None, muted_glyph=None)
+    for axis in plot.xaxis:
+        axis.update(axis_label=None, major_label_text_color=GREY, axis_line_color=None, major_label_text_font_size="11px")
+        axis.update(major_tick_line_color=GREY, minor_tick_line_color=None)
+        axis.formatter.use_scientific = False
+    plot.yaxis.visible = False
+    plot.add_layout(Label(x=8 - LEFT, y=12, x_units="screen", y_units="screen", text=name, text_color=GREY, text_font_size="11px"))
+    plot.xgrid.visible = plot.ygrid.visible = False
+    return plot
+
+
+_NOTHING = Strip.nothing()

@@ -1,0 +1,137 @@
+"""What is rarely changed about the sky: limits, colour map, grid, what lies over it, several bands, ruler and regions."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import panel as pn
+
+from components.choices import Menu
+from components.fields import NumberInput
+from components.sky_look import ARRANGEMENTS, GRIDS, LIMITS, STRETCHES, TOOLS
+from components.words import Words
+from dashboard.errors import DashboardError
+from dashboard.plan.plan import exposure_text
+from dashboard.products.sky_regions import RegionNumbers, inside, read_regions, region_numbers, write_regions
+from dashboard.session import Session
+
+if TYPE_CHECKING:
+    from components.sky import SkyView
+
+
+class SkyMenu(pn.viewable.Viewer):
+    """A drawer over the map. Built when it is first opened."""
+
+    def __init__(self, session: Session, sky: SkyView, **params: Any) -> None:
+        super().__init__(**params)
+        self._session, self._sky, self._look = session, sky, sky.look
+        look = self._look.param
+        stretch = Menu.from_param(look.stretch, label="Stretch", options=list(STRETCHES), margin=0)
+        limits = Menu.from_param(look.limits, label="Limits", options=LIMITS, margin=0)
+        self._low = NumberInput(label="Lowest", value=None, start=None, end=None, width=86, margin=0)
+        self._high = NumberInput(label="Highest", value=None, start=None, end=None, width=86, margin=0)
+        self._lock = pn.widgets.Toggle(label="Lock limits", css_classes=["chip"], margin=0, align="end")
+        colours = Menu.from_param(look.colours, label="Colour map", margin=0)
+        grid = Menu.from_param(look.grid, label="Grid", options=GRIDS, margin=0)
+        bands = Menu.from_param(look.arrangement, label="Bands", options=list(ARRANGEMENTS), margin=0)
+        marks = [
+            pn.widgets.Checkbox.from_param(look[name], label=label, margin=0)
+            for name, label in (("names", "names"), ("catalogue", "catalogue"), ("pointings", "pointings"))
+        ]
+        tools = pn.widgets.RadioButtonGroup.from_param(look.tool, options=list(TOOLS), name="", css_classes=["chips"], margin=0)
+        self._read = pn.widgets.FileInput(accept=".reg", css_classes=["region-file"], margin=0)
+        write = pn.widgets.FileDownload(
+            callback=self._written, filename="regions.reg", label="Write regions", css_classes=["chip"], button_type="default", margin=0
+        )
+        clear = pn.widgets.Button(label="Clear", css_classes=["chip"], margin=0)
+        self._told = Words("", "quiet")
+        self._column = pn.Column(
+            pn.Row(limits, self._low, self._high, self._lock, css_classes=["pair"], margin=0),
+            pn.Row(stretch, colours, css_classes=["pair"], margin=0),
+            pn.Row(grid, bands, css_classes=["pair"], margin=0),
+            pn.Row(*marks, css_classes=["pair"], margin=0),
+            Words("<b>A drag on the map</b>", margin=0),
+            tools,
+            pn.Row(self._read, write, clear, css_classes=["pair"], margin=0),
+            self._told,
+            css_classes=["drawer", "sky-menu"],
+            margin=0,
+        )
+        self._lock.param.watch(self._toggle_lock, "value")
+        for field in (self._low, self._high):
+            field.param.watch(self._set_limits, "value")
+        self._read.param.watch(self._take_file, "value")
+        clear.on_click(self._clear)
+        self._look.param.watch(self._show_limits, ["plane", "locked", "stretch", "limits"])
+        self._look.param.watch(self._tell_regions, "regions")
+        session.param.watch(self._show_limits, "product_version")
+        self._show_limits()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._column
+
+    def _show_limits(self, *_: Any) -> None:
+        scale = self._sky.scale()
+        locked = self._look.plane in self._look.locked
+        self._lock.param.update(value=locked, label="🔒 locked" if locked else "Lock limits")
+        if scale is not None:
+            self._low.param.update(value=float(f"{scale.low:.4g}"))
+            self._high.param.update(value=float(f"{scale.high:.4g}"))
+
+    def _toggle_lock(self, event: Any) -> None:
+        locked = self._look.plane in self._look.locked
+        scale = self._sky.scale()
+        if event.new and not locked and scale is not None:
+            self._look.lock(scale.low, scale.high)
+        elif locked and not event.new:
+            self._look.unlock()
+
+    def _set_limits(self, _: Any) -> None:
+        """What is typed is locked."""
+        scale, low, high = self._sky.scale(), self._low.value, self._high.value
+        if scale is None or low is None or high is None or (float(f"{scale.low:.4g}"), float(f"{scale.high:.4g}")) == (low, high):
+            return
+        if low >= high:
+            self._told.value = f'<span class="bad" role="alert">Lowest ({low:g}) must be below highest ({high:g}).</span>'
+            return
+        self._told.value = ""
+        self._look.lock(low, high)
+
+    def _take_file(self, event: Any) -> None:
+        """Show the regions of a DS9 file."""
+        mosaic = self._session.mosaic
+        if not event.new:
+            return
+        try:
+            regions, notes = read_regions(event.new.decode(errors="replace"), mosaic.wcs if mosaic else None)
+        except DashboardError as error:
+            self._told.value = f'<span class="bad" role="alert">{error.sentence}</span>'
+            return
+        self._look.regions = (*self._look.regions, *regions)
+        if notes:
+            self._told.value = " ".join(notes)
+
+    def _clear(self, _: Any) -> None:
+        self._look.regions = ()
+
+    def _written(self) -> StringIO:
+        return StringIO(write_regions(self._look.regions))
+
+    def _tell_regions(self, *_: Any) -> None:
+        """Numbers of the newest region."""
+        mosaic, regions = self._session.mosaic, self._look.regions
+        if mosaic is None or not regions:
+            self._told.value = ""
+            return
+        numbers = region_numbers(mosaic, inside(regions[-1], mosaic.wcs, mosaic.shape))
+        self._told.value = f"{len(regions)} region{'s' * (len(regions) > 1)}; the last: {_words(numbers)}"
+
+
+def _words(numbers: RegionNumbers) -> str:
+    if not numbers.pixels:
+        return "no exposed pixel inside"
+    return (
+        f"at most {numbers.significance:.1f} σ at RA {numbers.ra:.3f} Dec {numbers.dec:+.3f}, "
+        f"{exposure_text(numbers.exposure)} on average, {numbers.pixels} pixels"
+    )
