@@ -82,7 +82,12 @@ if (!window.integralPage) {
   // The gaps between panes: a drag gives room from one side to the other; a double click gives it back.
   const gap = event => {
     const page = host("page"), sky = host("sky-pane"), side = host("side"), time = host("time-pane")
-    if (!page || root.hasAttribute("data-large") || innerWidth < 901 || event.composedPath()[0] != page) return null
+    if (!page || root.hasAttribute("data-large") || innerWidth < 901) return null
+    if (side && event.composedPath()[0] == side) {
+      const [above, below] = [host("sources-pane"), host("energy-pane")].map(e => e?.getBoundingClientRect())
+      return above?.height && below?.height ? {axis: "y", from: above.top, to: below.bottom, names: ["--sources", "--energy"], unit: ""} : null
+    }
+    if (event.composedPath()[0] != page) return null
     const [a, b, c] = [sky, side, time].map(e => e?.getBoundingClientRect())
     if (c?.height && b?.height && event.clientX > Math.min(a.left, b.left) && Math.abs(event.clientY - (c.top - 5)) < 8) return {axis: "y", from: b.top, to: c.bottom, names: ["--upper", "--lower"]}
     if (a?.width && b?.width && Math.abs(event.clientX - (b.left - 5)) < 8 && event.clientY > b.top && event.clientY < b.bottom) return {axis: "x", from: a.left, to: b.right, names: ["--sky", "--side"]}
@@ -95,7 +100,7 @@ if (!window.integralPage) {
     if (!held) return
     const at = held.axis == "x" ? event.clientX : event.clientY
     const part = Math.min(0.85, Math.max(0.15, (at - held.from) / (held.to - held.from)))
-    held.names.forEach((name, i) => { state.sizes[name] = `${(i ? 1 - part : part).toFixed(3)}fr`; root.style.setProperty(name, state.sizes[name]) })
+    held.names.forEach((name, i) => { state.sizes[name] = `${(i ? 1 - part : part).toFixed(3)}${held.unit ?? "fr"}`; root.style.setProperty(name, state.sizes[name]) })
   })
   document.addEventListener("pointerdown", event => { held = gap(event); if (held) event.preventDefault() })
   document.addEventListener("pointerup", () => { if (held) { held = null; keep("integral-panes", state); repaint() } })

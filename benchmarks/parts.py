@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -61,7 +61,7 @@ def took(work: Callable[[], object]) -> float:
     return 1e3 * (perf_counter() - start)
 
 
-def forget(files: Sequence[Path]) -> None:
+def forget(files: Iterable[Path]) -> None:
     """Have the system read these files from the disk the next time."""
     os.sync()
     for file in files:
@@ -118,21 +118,23 @@ def main(count: int, folder: Path) -> None:
         told(name, [took(lambda new=new: part(*new)) for _, new in pairwise(ranges)], instead)  # type: ignore[misc]
     rng = np.random.default_rng(5)
 
-    def strips_of(number: int, before: Callable[[], object]) -> tuple[float, float]:
-        def places() -> list[Place]:
-            before()
-            return [(CRAB[0] + float(a), CRAB[1] + float(d)) for a, d in rng.uniform(-8, 8, (number, 2))]
+    def timed(work: Callable[[list[Place]], object], number: int, *, cold: bool = False) -> float:
+        if cold:
+            forget(Path(settings.storage_url) / batch_file(batch_id) for batch_id in ids)
+        places = [(CRAB[0] + float(a), CRAB[1] + float(d)) for a, d in rng.uniform(-8, 8, (number, 2))]
+        return took(lambda: work(places))
 
-        mine, others = (
-            took(lambda work=work, at=places(): work(at)) for work in (lambda at: strip(settings, plan, state, 0, at), whole_files)
-        )
-        return mine, others
+    def strips(places: list[Place]) -> None:
+        strip(settings, plan, state, 0, places)
 
-    files = [Path(settings.storage_url) / batch_file(batch_id) for batch_id in ids]
-    for where, before in {"": lambda: None, " from the disk": lambda: forget(files)}.items():
-        for number in (1, 10):
-            these, those = zip(*(strips_of(number, before) for _ in range(5)), strict=True)
-            told(f"a strip of {number} place{'s' * (number > 1)}{where}", these, those)
+    first_time = timed(strips, 1)
+    for number in (1, 10):
+        for cold in (False, True):
+            name = f"a strip of {number} place{'s' * (number > 1)}{' from the disk' * cold}"
+            otherwise = [timed(whole_files, number, cold=cold) for _ in range(5)]
+            if number == 1 and not cold:
+                told(f"{name}, the first of this run", [first_time], otherwise)
+            told(name, [timed(strips, number, cold=cold) for _ in range(5)], otherwise)
 
 
 if __name__ == "__main__":

@@ -3,34 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import panel as pn
 
-from components import catalogue_choice, product_fields
+from components import catalogue_choice, position, product_fields
+from components.advanced import AdvancedFields
 from components.catalogue_choice import CatalogueChoice
 from components.chips import Chips
 from components.fields import Field, when_empty
 from components.plan_card import plan_card
+from components.position import PositionView
 from components.product_fields import ProductFields
 from components.words import Words
 from dashboard.errors import DashboardError, RequestError
+from dashboard.request.times import IJD_0_MJD
 from dashboard.session import EXAMPLES, Session
 
 WHOLE, LEFT, RIGHT = "1 / auto / -1", "1", "2"
+PLACE, EXAMPLE_ROW, INTERVAL = 3, 4, 13
+"""Rows of what is no field."""
 INSTRUMENTS = {"ISGRI": "isgri", "JEM-X 1": "jemx1", "JEM-X 2": "jemx2"}
 PRODUCTS = {"Mosaic": "mosaic", "Spectrum": "spectrum", "Light curve": "lightcurve"}
 FREQUENT = {
     "src_name": (1, WHOLE),
-    "T1": (8, WHOLE),
-    "T2": (10, WHOLE),
-    "E1_keV": (12, LEFT),
-    "E2_keV": (12, RIGHT),
-    "radius": (14, LEFT),
-    "detection_threshold": (14, RIGHT),
+    "T1": (9, WHOLE),
+    "T2": (11, WHOLE),
+    "E1_keV": (14, LEFT),
+    "E2_keV": (14, RIGHT),
+    "bands": (16, WHOLE),
+    "radius": (18, LEFT),
+    "detection_threshold": (18, RIGHT),
 }
 """Row and column of the fields one always sees; examples, the folds and what they hide have theirs in the style sheet."""
-ELSEWHERE = {"name", "host_type", "instrument", "product", "jemx_unit", *FREQUENT, *product_fields.NAMES, *catalogue_choice.NAMES}
+ELSEWHERE = {
+    *("name", "host_type", "instrument", "product", "jemx_unit"),
+    *(*FREQUENT, *position.NAMES, *product_fields.NAMES, *catalogue_choice.NAMES),
+}
 
 FOLLOWED = ("instrument", "product", "jemx_unit", "use_default_catalog", "make_image", "systematic_fraction")
 
@@ -48,8 +58,10 @@ class AskView(pn.viewable.Viewer):
         examples.param.watch(self._take_example, "value")
         self._instruments = Chips("Instrument", INSTRUMENTS, (), lambda names: self._set(instrument=_one_or_several(names), jemx_unit=None))
         self._products = Chips("Product", PRODUCTS, (), lambda names: self._set(product=_one_or_several(names)))
-        instruments = Field(session, "instrument", self._form, (4, WHOLE), self._instruments, ("jemx_unit",)).widget
-        products = Field(session, "product", self._form, (6, WHOLE), self._products).widget
+        instruments = Field(session, "instrument", self._form, (5, WHOLE), self._instruments, ("jemx_unit",)).widget
+        products = Field(session, "product", self._form, (7, WHOLE), self._products).widget
+        self._place = PositionView(session)
+        self._interval = Words("", "quiet", "interval-words")
         self._extra: ProductFields | None = None
         self._catalogue: CatalogueChoice | None = None
         self._plan = Words(plan_card(session), "plan")
@@ -59,11 +71,14 @@ class AskView(pn.viewable.Viewer):
         self._longer: pn.widgets.Button | None = None
         self._check.on_click(self._show_plan)
         self._run.on_click(self._start)
-        self._more = pn.widgets.Toggle(label="▸ Advanced: position, rights, sampling", css_classes=["fold", "more"], margin=0)
-        self._advanced: pn.Column | None = None
+        self._more = pn.widgets.Toggle(label="▸ Advanced: rights, batches, sampling", css_classes=["fold", "more"], margin=0)
+        self._advanced: AdvancedFields | None = None
         self._more.param.watch(self._unfold, "value")
         session.param.watch(self._show, ["plan", "problem", "busy", "faults", "run"])
-        self._form[:] = [source, examples, instruments, products, *pairs, self._more]
+        session.ahead.param.watch(self._show, ["forecast", "problem"])
+        session.ahead.param.watch(self._tell_interval, ["spans", "coverage"])
+        session.param.watch(self._wished, "plan_wished")
+        self._form[:] = [source, self._place, examples, instruments, products, *pairs[:2], self._interval, *pairs[2:], self._more]
         parts = (self._form, self._plan, self._check, self._run)
         self._column = pn.Column(*parts, css_classes=["ask"], sizing_mode="stretch_both", margin=0)
         session.request.param.watch(self._follow, [*FOLLOWED])
@@ -71,6 +86,25 @@ class AskView(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._column
+
+    def suggest(self, names: Sequence[str]) -> None:
+        """Offer these for the source."""
+        self._fields["src_name"].options = list(names)
+
+    def _tell_interval(self, *_: Any) -> None:
+        """The chosen intervals in the field's other units."""
+        ahead = self._session.ahead
+        words = ""
+        if ahead.spans:
+            start, stop = min(a for a, _ in ahead.spans), max(b for _, b in ahead.spans)
+            several = f"{len(ahead.spans)} intervals, " if len(ahead.spans) > 1 else ""
+            found = ahead.coverage.revolution_span(start, stop) if ahead.coverage is not None else None
+            revolutions = f"rev {found[0]}–{found[1]} · " if found else ""
+            words = f"{several}{revolutions}MJD {start + IJD_0_MJD:.2f}–{stop + IJD_0_MJD:.2f}"
+        self._interval.value = words
+
+    async def _wished(self, _: Any) -> None:
+        await self._planned()
 
     async def _take_example(self, event: Any) -> None:
         if event.new:
@@ -105,10 +139,9 @@ class AskView(pn.viewable.Viewer):
         """The rare parameters; their widgets are made when they are first looked at."""
         if self._advanced is None:
             rare = [name for name in self._session.request.param if name not in ELSEWHERE]
-            self._advanced = pn.Column(css_classes=["advanced"], margin=0)
-            self._advanced.extend(Field(self._session, name, self._advanced).widget for name in rare)
+            self._advanced = AdvancedFields(self._session, rare)
             self._form.insert(self._form.index(self._more) + 1, self._advanced)
-        self._advanced.visible = event.new
+        self._advanced.__panel__().visible = event.new
         self._more.label = ("▾" if event.new else "▸") + self._more.label[1:]
 
     async def _planned(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import holoviews as hv
 import panel as pn
-from bokeh.models import BasicTickFormatter, DataRange1d, HoverTool, Range1d, Scatter
+from bokeh.models import BasicTickFormatter, DataRange1d, HoverTool, LogTicker, Range1d, Scatter
 from bokeh.plotting import figure
 
 from components.drag import Band, select_by_drag
@@ -86,11 +86,13 @@ def _styled(picture: hv.Overlay) -> figure:
     for axis in (*plot.xaxis, *plot.yaxis):
         axis.update(axis_label_text_color=GREY, major_label_text_color=GREY, axis_label_text_font_style="normal")
         axis.update(axis_label_text_font_size="11px", axis_line_color=GREY, major_tick_line_color=GREY, minor_tick_line_color=None)
+        if isinstance(axis.ticker, LogTicker):
+            axis.ticker.mantissas = [1, 2, 5]
         if isinstance(axis.formatter, BasicTickFormatter):
             axis.formatter.use_scientific = False
     for grid in (*plot.xgrid, *plot.ygrid):
         grid.update(grid_line_color=GREY, grid_line_alpha=0.2)
     for legend in plot.legend:
         legend.update(background_fill_alpha=0.0, border_line_alpha=0.0, label_text_color=GREY, label_text_font_size="11px")
-        legend.update(orientation="horizontal", click_policy="hide", padding=2, margin=2)
+        legend.update(orientation="horizontal", click_policy="hide", padding=0, margin=2, label_height=14, glyph_height=14)
     return plot

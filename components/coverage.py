@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
 import holoviews as hv
 from bokeh.events import RangesUpdate
 from bokeh.models import FixedTicker, HoverTool, PanTool, Range1d, RangeTool, ResetTool, WheelZoomTool
-from bokeh.models.annotations import Label
 
 from components.chart import GREY
 from components.drag import Band, select_by_drag
@@ -30,7 +30,7 @@ from dashboard.session import Session
 
 LEFT: Final = 62
 """Screen pixels left of every frame of the pane, so that their axes stand below each other."""
-STRIP, MISSION_HEIGHT = 74, 62
+STRIP, MISSION_HEIGHT = 58, 44
 COLUMNS: Final = 900
 TOOLTIPS = [
     ("", "@name, rev @revolution"),
@@ -70,7 +70,7 @@ class CoverageStrips:
 
     def _new_strip(self) -> Any:
         picture = strip_picture(scw_columns(_NOTHING), batch_columns(()), span_columns(()))
-        plot = _rendered(picture, self._x, STRIP, "ScW")
+        plot = _rendered(picture, self._x, STRIP, {0.72: "ScW", 0.14: "batches"})
         self._intervals, self._scw, self._batches = (renderer.data_source for renderer in plot.renderers)
         for renderer in plot.renderers[1:]:
             renderer.glyph.update(fill_color="colour", fill_alpha="alpha", line_color=None)
@@ -89,7 +89,7 @@ class CoverageStrips:
     def _new_mission(self) -> Any:
         start, stop = (edge + IJD_0_MJD for edge in mission_edges())
         picture = mission_picture(mission_columns(_NOTHING), span_columns(()))
-        plot = _rendered(picture, Range1d(start=start - 60, end=stop + 60), MISSION_HEIGHT, "mission")
+        plot = _rendered(picture, Range1d(start=start - 60, end=stop + 60), MISSION_HEIGHT, {0.0: "mission"})
         self._chosen, self._revolutions = (renderer.data_source for renderer in plot.renderers)
         plot.renderers[1].glyph.update(fill_color="colour", line_color=None)
         years = year_ticks()
@@ -111,7 +111,9 @@ class CoverageStrips:
             self._coverage, self._seen_by, self._scw_range = ahead.coverage, seen_by, None
             self._mask = self._coverage.seen(*seen_by)
             self._revolutions.data = columns = mission_columns(self._coverage.mission(self._mask))
-            self.mission.y_range.update(start=0, end=1.05 * max(1.0, *columns["top"].tolist()))
+            top = 1.05 * max(1.0, *columns["top"].tolist())
+            self.mission.y_range.update(start=0, end=top)
+            self.mission.yaxis.update(ticker=FixedTicker(ticks=[top / 2]), major_label_overrides={top / 2: "mission"})
         if ahead.spans != self._spans:
             self._spans = ahead.spans
             self._intervals.data = span_columns(ahead.spans)
@@ -154,7 +156,7 @@ class CoverageStrips:
         self._session.request.param.update(**interval_values(spans))
 
 
-def _rendered(picture: Any, x_range: Any, height: int, name: str) -> Any:
+def _rendered(picture: Any, x_range: Any, height: int, names: Mapping[float, str]) -> Any:
     plot = hv.render(picture.opts(height=height, responsive=True, default_tools=[]))
     plot.x_range = x_range
     plot.update(border_fill_color=None, background_fill_color=None, outline_line_color=None, output_backend="canvas", title=None)
@@ -166,8 +168,9 @@ def _rendered(picture: Any, x_range: Any, height: int, name: str) -> Any:
         axis.update(axis_label=None, major_label_text_color=GREY, axis_line_color=None, major_label_text_font_size="11px")
         axis.update(major_tick_line_color=GREY, minor_tick_line_color=None)
         axis.formatter.use_scientific = False
-    plot.yaxis.visible = False
-    plot.add_layout(Label(x=8 - LEFT, y=12, x_units="screen", y_units="screen", text=name, text_color=GREY, text_font_size="11px"))
+    for axis in plot.yaxis:
+        axis.update(ticker=FixedTicker(ticks=list(names)), major_label_overrides=dict(names), axis_label=None, axis_line_color=None)
+        axis.update(major_tick_line_color=None, minor_tick_line_color=None, major_label_text_color=GREY, major_label_text_font_size="11px")
     plot.xgrid.visible = plot.ygrid.visible = False
     return plot
 

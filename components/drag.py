@@ -29,6 +29,7 @@ class Band:
 def select_by_drag(plot: Any, selected: Callable[[float, float], None]) -> BoxSelectTool:
     """A drag calls `selected` with the edges, ascending; the tool is added and active."""
     tool = BoxSelectTool(dimensions="width", renderers=[])
+    tool.overlay.update(fill_color=ACCENT, fill_alpha=0.12, line_color=None)
     plot.add_tools(tool)
     plot.toolbar.active_drag = tool
 

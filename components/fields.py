@@ -9,6 +9,7 @@ from typing import Any
 import panel as pn
 import param
 
+from components.text_field import CONVERTED, TextField
 from components.words import Words
 from dashboard.errors import RequestError
 from dashboard.products.catalog_api import LARGEST_TEXT
@@ -22,6 +23,7 @@ LABELS = {
     "T2": "To",
     "E1_keV": "E min",
     "E2_keV": "E max",
+    "bands": "Bands",
     "radius": "Radius",
     "detection_threshold": "Threshold",
     "lc_time_bin": "Time bin",
@@ -36,6 +38,7 @@ LABELS = {
 }
 WHEN_EMPTY = {
     "src_name": "name, e.g. Crab",
+    "bands": "or several: 28-40, 40-80",
     "isdc_cat_url": "shipped catalogue",
     "api_catalog_file": '{"cat_frame": "fk5", "cat_column_names": …',
 }
@@ -66,8 +69,8 @@ class NumberInput(pn.widgets.FloatInput):
         return {**sent, "value": params["value"]} if "value" in params else sent
 
 
-def widget(request: Request, name: str) -> Any:
-    """The widget of a parameter, bound to it both ways."""
+def widget(request: Request, name: str, refuse: Callable[[RequestError], None]) -> Any:
+    """The widget of a parameter, bound to it both ways; `refuse` gets the error of a text that cannot be read."""
     parameter = request.param[name]
     unit = (parameter.metadata or {}).get("unit", "")
     common: dict[str, Any] = {
@@ -84,6 +87,12 @@ def widget(request: Request, name: str) -> Any:
         return pn.widgets.IntInput.from_param(parameter, start=None, end=None, **common)
     if isinstance(parameter, param.Number):
         return NumberInput.from_param(parameter, start=None, end=None, placeholder=when_empty(request, name), **common)
+    if name in CONVERTED:
+        return TextField(request, name, refuse, placeholder=when_empty(request, name), **common)
+    if name == "src_name":
+        return pn.widgets.AutocompleteInput.from_param(
+            parameter, restrict=False, min_characters=1, case_sensitive=False, placeholder=when_empty(request, name), **common
+        )
     if isinstance(parameter, param.List):
         return pn.widgets.LiteralInput.from_param(parameter, placeholder="[]", **common)
     if name == "api_catalog_file":
@@ -116,13 +125,13 @@ class Field:
         self,
         session: Session,
         name: str,
-        column: pn.Column,
+        column: pn.Column | pn.Row,
         place: tuple[int, str] | None = None,
         control: Any = None,
         also: tuple[str, ...] = (),
     ) -> None:
         self._names, self._column, self._place = (name, *also), column, place
-        self.widget = widget(session.request, name) if control is None else control
+        self.widget = widget(session.request, name, session.refuse) if control is None else control
         self._classes = list(self.widget.css_classes)
         self.widget.styles = self._area(0)
         self._fault: Words | None = None

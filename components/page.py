@@ -40,11 +40,11 @@ class Page(pn.viewable.Viewer):
         self._session = session
         if run_id:
             session.open(run_id)
-        sky = SkyView(session)
+        sky, self._ask = SkyView(session), AskView(session)
         self._side = pn.Column(
             SourcesView(session, sky), HistogramView(session), css_classes=["side"], sizing_mode="stretch_both", margin=0
         )
-        views = (HeaderView(session), AskView(session), TruthView(session), sky, self._side, TimeView(session))
+        views = (HeaderView(session), self._ask, TruthView(session), sky, self._side, TimeView(session))
         self._root = pn.Column(*views, css_classes=["page"], sizing_mode="stretch_both", margin=0)
         self._spectra: SpectraView | None = None
         self._editor: CatalogueEditor | None = None
@@ -62,6 +62,7 @@ class Page(pn.viewable.Viewer):
     async def _warm(self) -> None:
         """The first batch comes seconds sooner when the worker has been loading while the visitor was choosing."""
         try:
+            self._ask.suggest(await asyncio.to_thread(self._session.suggestions))
             await asyncio.to_thread(self._session.warm)
         except DashboardError as error:
             self._session.refuse(error)

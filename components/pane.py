@@ -15,13 +15,12 @@ def empty_state(sentence: str) -> Words:
     return Words(f"<p>{sentence}</p>", "empty", sizing_mode="stretch_both")
 
 
-def _acts(title: str, *css_classes: str) -> Words:
+def _acts(title: str) -> Words:
     """Buttons that `assets/page.js` listens to: they act in the browser alone."""
     return Words(
         f'<button type="button" data-act="enlarge" title="Enlarge {title}, or back (Esc)" aria-label="Enlarge {title}">⤢</button>'
         f'<button type="button" data-act="hide" title="Hide {title}" aria-label="Hide {title}">–</button>',
         "frame-acts",
-        *css_classes,
     )
 
 
@@ -37,7 +36,7 @@ class Pane(pn.viewable.Viewer):
             Words(f'<h2 data-pane="{name}">{title}</h2>', "pane-title"),
             *bar,
             *menu,
-            _acts(title, *([] if menu else ["lone"])),
+            _acts(title),
             css_classes=["pane-bar"],
             margin=0,
         )

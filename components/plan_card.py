@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from html import escape
 
+from components.job_words import INSTRUMENTS
 from dashboard.account import Standing
+from dashboard.plan.forecast import LIMIT_SIGMA, Forecast
 from dashboard.plan.plan import Plan, exposure_text
 from dashboard.session import Session
 
-INVITATION = "Plan shows the science windows and batches before anything is sent."
+INVITATION = "Plan asks the archive, and shows the batches before anything is sent."
+ANYONE = "✓ anonymous is enough (public, ≤ 50 ScW a batch)"
 
 
 def plan_lines(plan: Plan, computed: int, standing: Standing) -> str:
@@ -21,30 +26,62 @@ def plan_lines(plan: Plan, computed: int, standing: Standing) -> str:
     elif advised:
         roles = f"✓ your roles allow {advised} ScW a batch: fewer batches"
     else:
-        roles = "✓ your token has the roles it needs" if plan.roles_needed else "✓ anonymous is enough (public, ≤ 50 ScW a batch)"
+        roles = "✓ your token has the roles it needs" if plan.roles_needed else ANYONE
     target = plan.target
     simulated = '<b class="tag sim">SIMULATED</b>' if plan.simulated else ""
     return (
         f'<p class="quiet">{escape(target.name)} {target.ra:.4f} {target.dec:+.4f} ({escape(target.origin)}) {simulated}</p>'
-        f'<p class="big">{plan.n_scw} ScW · {exposure_text(plan.exposure)} · {batches} batch{"es" * (batches != 1)}</p>'
-        f'<p class="quiet">{escape(plan.time_text(left))}{ready}</p>'
-        + "".join(f'<p class="quiet">1σ at the target: {escape(text)}</p>' for text in plan.sensitivity_texts())
+        + _figures(plan.n_scw, plan.exposure, batches)
+        + f'<p class="quiet">{escape(plan.time_text(left))}{ready}</p>'
+        + _depths(plan.sensitivities())
         + f'<p class="{"warn" if missing else "ok"}">{escape(roles)}</p>'
         + "".join(f'<p class="warn">▲ {escape(notice)}</p>' for notice in plan.notices)
     )
 
 
+def forecast_lines(ahead: Forecast, standing: Standing) -> str:
+    """HTML of what a plan would be, told while the request is typed or dragged."""
+    if not ahead.n_scw:
+        return '<p class="warn">▲ No science window: widen the interval or the radius, or drag over others in the Time pane.</p>'
+    lacking = [role for role in ahead.roles_needed if role not in standing.roles]
+    roles = f"▲ needs the role{'s' * (len(lacking) > 1)} {', '.join(lacking)}, or a smaller s_max" if lacking else ANYONE
+    unknown = f'<p class="warn">▲ {ahead.unknown} listed ScW are not within reach of the target.</p>' if ahead.unknown else ""
+    return (
+        _figures(ahead.n_scw, ahead.exposure, ahead.n_batches)
+        + f'<p class="quiet">{escape(ahead.time_text)}</p>'
+        + _depths((each.instrument, each.band, each.error) for each in ahead.sensitivities)
+        + f'<p class="{"warn" if lacking else "ok"}">{escape(roles)}</p>{unknown}'
+        + f'<p class="quiet">{INVITATION}</p>'
+    )
+
+
+def _figures(n_scw: int, exposure: float, batches: int) -> str:
+    return f'<p class="big">{n_scw} ScW · {exposure_text(exposure)} · {batches} batch{"es" * (batches != 1)}</p>'
+
+
+def _depths(sensitivities: Iterable[tuple[str, tuple[float, float], float]]) -> str:
+    """Expected 5 sigma limits at the target; errors in mCrab are given."""
+    lines = [
+        f"{INSTRUMENTS[instrument]} {band[0]:g}–{band[1]:g} keV: {LIMIT_SIGMA * error:.2g} mCrab"
+        for instrument, band, error in sensitivities
+        if math.isfinite(error)
+    ]
+    return f'<p class="quiet">5σ limit, more near bright sources: {"; ".join(lines)}</p>' if lines else ""
+
+
 def plan_card(session: Session) -> str:
-    """HTML: what is wrong, what is being waited for, or the plan."""
+    """HTML: what is wrong, what is being waited for, the plan, or what it would be."""
     if session.faults and not session.problem:
         return f'<p class="bad">✗ {len(session.faults)} value{"s" * (len(session.faults) > 1)} to correct</p>' + _elsewhere(session)
     if session.problem:
         return f'<p class="bad" role="alert">{escape(session.problem)}</p>'
     if session.busy:
         return f'<p class="quiet" role="status">{escape(session.busy)} …</p>'
-    if session.plan is None:
-        return f'<p class="quiet">{INVITATION}</p>'
-    return plan_lines(session.plan, session.computed, session.account.at(session.plan.host))
+    if session.plan is not None:
+        return plan_lines(session.plan, session.computed, session.account.at(session.plan.host))
+    if session.ahead.forecast is not None:
+        return forecast_lines(session.ahead.forecast, session.standing)
+    return f'<p class="quiet">{INVITATION}</p>'
 
 
 def _elsewhere(session: Session) -> str:

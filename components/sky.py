@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -22,14 +23,16 @@ from components.part_slider import PartSlider
 from components.pointing_map import PointingMap
 from components.sheet import page_sheet
 from components.sky_figure import SkyFigure, same_grid
-from components.sky_look import LIMIT_WORDS, PLANES, Limits, SkyLook
+from components.sky_look import PLANES, Limits, SkyLook
 from components.sky_menu import SkyMenu
+from dashboard.errors import RequestError
 from dashboard.products.mosaic import Mosaic
 from dashboard.session import Session
 from dashboard.watcher import Findings
 
 HINT = "RA, Dec, galactic coordinates, value and exposure under the cursor"
 EMPTY = "No map yet. Press Run: the mosaic appears with the first batch and sharpens with every further one."
+POINTINGS = "Where the telescope pointed; strong: in the chosen intervals. The mosaic takes this place with the first batch."
 NEAR = 12.0
 """Screen pixels within which a tap means a source."""
 
@@ -96,6 +99,8 @@ class SkyView(pn.viewable.Viewer):
         """Show the session's mosaic, or that there is none yet."""
         self._offer_jobs()
         findings = self._session.findings
+        if findings is not None and not self._scaled(findings):
+            return
         if findings is None:
             if self._figures:
                 self._figures, self._built, self._shown, self._pane.body = [], (), None, empty_state(EMPTY)
@@ -118,10 +123,22 @@ class SkyView(pn.viewable.Viewer):
         self._shown = findings
         if built != self._built:  # sent when it is whole: a change right after could reach the browser first
             self._built = built
+            self._readout.text = self._readout.tags[0]
             plots = [figure.plot for figure in self._figures]
             picture = plots[0] if len(plots) == 1 else row(plots, sizing_mode="stretch_both")
             self._pane.body = pn.pane.Bokeh(picture, sizing_mode="stretch_both", css_classes=["sky"])
         self._slide()
+
+    def _scaled(self, findings: Findings) -> bool:
+        """Whether the map can be coloured as wished; else the colours go back to what can be, and the reason is told."""
+        try:
+            self._coloured(findings)
+        except RequestError as error:
+            self._readout.text = f'<span class="warn" role="alert">{escape(error.sentence)}</span>'
+            self.look.unlock()
+            self.look.param.update(stretch="asinh", limits="natural")
+            return False
+        return True
 
     def centre(self, ra: float, dec: float, half_width: float = 3.0) -> None:
         """Bring a position (degrees) to the middle, `half_width` degrees to each side."""
@@ -168,7 +185,7 @@ class SkyView(pn.viewable.Viewer):
     def _tell(self, maps: list[tuple[str, Findings]]) -> None:
         """What the colours mean."""
         look = self.look
-        self._more.label = f"{look.stretch}, {'locked' if look.plane in look.locked else LIMIT_WORDS[look.limits]} ▾"
+        self._more.label = f"{look.stretch}{' 🔒' if look.plane in look.locked else ''} ▾"
         if self.look.arrangement == "RGB":
             scale, _ = self._coloured(maps[0][1])
             facts = {**self._facts(maps[0][1].product, scale), "label": "RGB"}
@@ -242,7 +259,7 @@ class SkyView(pn.viewable.Viewer):
         session = self._session
         offered = {series_name(session.look.jobs[number]): number for number in session.mosaics} if session.look else {}
         if self._jobs is None and len(offered) > 1:
-            self._jobs = Menu(label="Mosaic shown", options=offered, value=session.shown, css_classes=["menu", "next"], width=130)
+            self._jobs = Menu(label="Mosaic shown", options=offered, value=session.shown, css_classes=["menu", "job"], width=128)
             self._jobs.param.watch(lambda event: session.show(event.new) if event.new != session.shown else None, "value")
             self._pane.bar.insert(1, self._jobs)
         elif self._jobs is not None:
@@ -264,6 +281,7 @@ class SkyView(pn.viewable.Viewer):
         self._pointings.refresh()
         if self._pane.body is not self._pointings.pane:
             self._pane.body = self._pointings.pane
+        self._readout.text = POINTINGS
 
     def _facts(self, mosaic: Mosaic, scale: Scale) -> dict[str, Any]:
         """What the browser needs to turn a pixel into numbers."""

@@ -13,6 +13,7 @@ from bokeh.models.annotations import ColorBar, Label
 from numpy.typing import NDArray
 
 from assets import asset_path
+from components.elements.colours import BACKGROUND
 from components.elements.graticule import graticule
 from components.elements.scale import Scale
 from components.elements.sky import sky_picture, source_columns
@@ -21,7 +22,7 @@ from dashboard.products.catalog import SourceTable
 from dashboard.products.mosaic import Mosaic
 from dashboard.watcher import Findings
 
-BACKGROUND = "#101318"
+TOOLBAR = ":host { background: transparent !important; } .bk-tool-icon { background-color: #b8c2cd !important; }"
 COARSE = 96
 """Pixels a side of the exposure that travels along for the numbers under the cursor: it varies slowly."""
 OVERLAYS: Mapping[str, Mapping[str, Any]] = {
@@ -81,11 +82,11 @@ class SkyFigure:
         plot = hv.render(picture.opts(responsive=True, xaxis=None, yaxis=None, default_tools=[], toolbar="above"))
         wheel, pan = WheelZoomTool(zoom_on_axis=False), PanTool()
         plot.tools = [pan, wheel, BoxZoomTool(match_aspect=True), ResetTool(), SaveTool()]
-        plot.toolbar.update(active_scroll=wheel, active_drag=pan, logo=None)
+        plot.toolbar.update(active_scroll=wheel, active_drag=pan, logo=None, stylesheets=[TOOLBAR])
         plot.update(
             border_fill_color=None, background_fill_color=BACKGROUND, outline_line_color=None, min_border=0, output_backend="canvas"
         )
-        plot.update(title=None, css_classes=["sky"])
+        plot.update(title=None, css_classes=["sky"], toolbar_inner=True)
         plot.x_range.update(bounds=None, min_interval=8)
         plot.y_range.update(bounds=None, min_interval=8)
         self._pan = pan
@@ -96,7 +97,7 @@ class SkyFigure:
         # Where all first rings have one colour, HoloViews writes it into the glyph: later ones need their own.
         rings.update(selection_glyph=None, nonselection_glyph=None, hover_glyph=None, muted_glyph=None)
         rings.glyph.update(line_color="line_color", line_width="line_width", size="size")
-        self._names.glyph.update(x_offset=10, y_offset=4)
+        self._names.glyph.update(x_offset=12, y_offset=4)
         self._rings = rings.data_source
         return plot
 
@@ -157,9 +158,10 @@ class SkyFigure:
             lines, words = ColumnDataSource(), ColumnDataSource()
             self._over |= {"regions": lines, "region words": words}
             self.plot.multi_line("xs", "ys", source=lines, line_color="colour", line_width=1.6)
+            self.plot.scatter("x", "y", size="size", marker="x", source=words, line_color="colour", line_width=1.6)
             self.plot.text("x", "y", "text", source=words, text_color="colour", text_font_size="11px", x_offset=4, y_offset=-4)
         self._over["regions"].data = {key: list(columns[key]) for key in ("xs", "ys", "colour")}
-        self._over["region words"].data = {key: list(columns[key]) for key in ("x", "y", "text", "colour")}
+        self._over["region words"].data = {key: list(columns[key]) for key in ("x", "y", "text", "colour", "size")}
 
     def take_tool(self, tool: str, drawn: Callable[[str, list[float], list[float]], None]) -> None:
         """What a drag does: "pan", "ruler", or a region that `drawn` gets in pixels when it is done."""

@@ -10,7 +10,6 @@ PLANES: Final = ("significance", "flux", "exposure", "variance")
 STRETCHES: Final = ("asinh", "linear", "sqrt", "log")
 LIMITS: Final = {"automatic": "natural", "min to max": "minmax", "zscale": "zscale", "symmetric about 0": "symmetric"}
 """Names of the ways limits are found, and what `components.elements.scale` calls them."""
-LIMIT_WORDS: Final = {"natural": "auto", "minmax": "min–max", "zscale": "zscale", "symmetric": "±"}
 GRIDS: Final = {"RA, Dec": "fk5", "galactic": "galactic", "no grid": ""}
 ARRANGEMENTS: Final = ("one band", "side by side", "RGB")
 TOOLS: Final = ("pan", "ruler", "circle", "box", "polygon")

@@ -27,14 +27,15 @@ class SkyMenu(pn.viewable.Viewer):
         super().__init__(**params)
         self._session, self._sky, self._look = session, sky, sky.look
         look = self._look.param
-        stretch = Menu.from_param(look.stretch, label="Stretch", options=list(STRETCHES), margin=0)
-        limits = Menu.from_param(look.limits, label="Limits", options=LIMITS, margin=0)
+        plain: dict[str, Any] = {"margin": 0, "description": None}
+        stretch = Menu.from_param(look.stretch, label="Stretch", options=list(STRETCHES), **plain)
+        limits = Menu.from_param(look.limits, label="Limits", options=LIMITS, **plain)
         self._low = NumberInput(label="Lowest", value=None, start=None, end=None, width=86, margin=0)
         self._high = NumberInput(label="Highest", value=None, start=None, end=None, width=86, margin=0)
         self._lock = pn.widgets.Toggle(label="Lock limits", css_classes=["chip"], margin=0, align="end")
-        colours = Menu.from_param(look.colours, label="Colour map", margin=0)
-        grid = Menu.from_param(look.grid, label="Grid", options=GRIDS, margin=0)
-        bands = Menu.from_param(look.arrangement, label="Bands", options=list(ARRANGEMENTS), margin=0)
+        colours = Menu.from_param(look.colours, label="Colour map", **plain)
+        grid = Menu.from_param(look.grid, label="Grid", options=GRIDS, **plain)
+        bands = Menu.from_param(look.arrangement, label="Bands", options=list(ARRANGEMENTS), **plain)
         marks = [
             pn.widgets.Checkbox.from_param(look[name], label=label, margin=0)
             for name, label in (("names", "names"), ("catalogue", "catalogue"), ("pointings", "pointings"))

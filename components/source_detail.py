@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from html import escape
-from typing import Any
+from typing import Any, Final
 
 import panel as pn
+from bokeh.models import FixedTicker
 
 from components.chart import Chart
 from components.elements.strip import LAYERS, strip_chart, strip_columns
@@ -22,6 +23,7 @@ from dashboard.request.times import IJD_0_MJD
 from dashboard.runs.strips import Strip
 from dashboard.session import Session
 
+HEIGHT: Final = 46
 TOOLTIPS = [("MJD (TT)", "@x{0.00}"), ("flux", "@y{0.00} ± @error{0.00}"), ("σ", "@sigma{0.0}"), ("exposure", "@ks{0.0} ks")]
 
 
@@ -132,9 +134,11 @@ class SourceDetail(pn.viewable.Viewer):
         if self._chart is None:
             picture = strip_chart(columns, self._session.sources.flux_unit)
             self._chart = Chart(picture, ("batch",), LAYERS, TOOLTIPS, selected=self._selected)
-            self._chart.plot.update(height=104, toolbar_location=None, sizing_mode="stretch_width")
-            self._chart.plot.xaxis.axis_label = None
-            self._frame.append(pn.pane.Bokeh(self._chart.plot, sizing_mode="stretch_width", height=104))
+            plot = self._chart.plot
+            plot.update(height=HEIGHT, toolbar_location=None, sizing_mode="stretch_width", min_border_left=10)
+            plot.xaxis.visible = plot.yaxis.visible = plot.xgrid.visible = False
+            plot.ygrid.ticker = FixedTicker(ticks=[0.0])
+            self._frame.append(pn.pane.Bokeh(plot, sizing_mode="stretch_width", height=HEIGHT))
         self._chart.draw({"batch": columns})
 
     def _selected(self, start: float, stop: float) -> None:

@@ -29,7 +29,7 @@ SHOWN: Final = {"all": "all", "candidates": "new", "limits": "forced"}
 MOST_CANDIDATES: Final = 12
 """New sources that are measured in every batch by themselves."""
 TITLES: Final = {"match": "off ′", "n": "N"}
-WIDTHS: Final = {"name": "21%", "σ": "10%", "flux": "18.5%", "mCrab": "10%", "RA": "10.5%", "Dec": "11.5%", "match": "7.5%", "n": "4.5%"}
+WIDTHS: Final = {"name": "20%", "σ": "9%", "flux": "17.5%", "mCrab": "9.5%", "RA": "10%", "Dec": "11%", "match": "7%", "n": "4.5%"}
 NUMBERS: Final = {"σ": "0.0", "mCrab": "0.0", "RA": "0.000", "Dec": "+0.000", "match": "0.00", "n": "0"}
 TOOLTIPS: Final = {
     "σ": "significance over the local width of empty sky",

@@ -14,7 +14,7 @@ from bokeh.models import Range1d
 
 from components.chart import Chart
 from components.choices import Chips, Menu
-from components.coverage import LEFT, CoverageStrips, mission_edges
+from components.coverage import LEFT, STRIP, CoverageStrips, mission_edges
 from components.elements.light_curve import LAYERS, MOST, drawn_rows, light_curve_columns, light_curve_picture
 from components.job_words import series_name
 from components.light_curves import BINS, TOOLTIPS, Shown, brightest, shown, told
@@ -31,6 +31,8 @@ EMPTY = "No light curve yet. It appears with the first batch, and gaps fill as f
 AWAITED = "The light curves wait for the catalogue of the image."
 MARGIN: Final = 0.06
 LEAST_DAYS: Final = 2.0
+TALL_STRIP: Final = 84
+"""Screen pixels where no light curve stands above it."""
 DRAGS: Final = {"choose": "ask", "add": "add", "look at": "look"}
 
 
@@ -100,8 +102,10 @@ class TimeView(pn.viewable.Viewer):
         if self._chart is not None:
             self._chart.plot.update(min_border_left=LEFT, sizing_mode="stretch_both")
             self._chart.plot.xaxis.visible = self._strips is None
-        body = column(plots, sizing_mode="stretch_both", spacing=0)
-        self._pane.body = pn.pane.Bokeh(body, sizing_mode="stretch_both", css_classes=["time"])
+        if self._strips is not None:
+            self._strips.strip.height = STRIP if self._chart else TALL_STRIP
+        body = column(plots, sizing_mode="stretch_both", spacing=0, css_classes=["time-plots"])
+        self._pane.body = pn.pane.Bokeh(body, sizing_mode="stretch_both")
         self._follow()
 
     @property

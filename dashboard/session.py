@@ -14,6 +14,7 @@ import param
 
 from dashboard.account import Standing, account_of
 from dashboard.ahead import Ahead
+from dashboard.archive.reference_catalog import reference_catalog
 from dashboard.archive.resolver import resolve
 from dashboard.catalog_draft import CatalogDraft
 from dashboard.errors import DashboardError, RequestError
@@ -44,6 +45,14 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "Vela X-1": {"src_name": "Vela X-1", "T1": "2008-11-01T00:00:00", "T2": "2008-12-31T00:00:00"},
     "V404 Cyg 2015": {"src_name": "V404 Cyg", "T1": "2015-06-17T00:00:00", "T2": "2015-06-28T00:00:00"},
     "Galactic centre": {"src_name": "Galactic centre", "T1": "2006-02-15T00:00:00", "T2": "2006-03-15T00:00:00"},
+    "GX 354-0 bursts": {
+        "src_name": "GX 354-0",
+        "T1": "2014-10-01T00:00:00",
+        "T2": "2014-10-26T00:00:00",
+        "instrument": "jemx1",
+        "product": "lightcurve",
+        "lc_time_bin": 5.0,
+    },
 }
 _EXAMPLE_RESET = {"RA": 0.0, "DEC": 0.0, "zero_position": False, "scw_list": [], "revolutions": [], "bands": []}
 
@@ -171,8 +180,12 @@ class Session(param.Parameterized):
         return Request.from_dict({name: value for name, value in self.request.to_dict().items() if name != "name"})
 
     def take_example(self, name: str) -> None:
-        """Fill in one of `EXAMPLES`."""
+        """Fill in one of `EXAMPLES`; instruments and products stay as they are where it names none."""
         self.request.param.update(**_EXAMPLE_RESET, **EXAMPLES[name])
+
+    def suggestions(self) -> tuple[str, ...]:
+        """Blocking: names for the source, those of the newest runs first, then the catalogue's."""
+        return tuple(dict.fromkeys((*self.store.recent_targets(), *sorted(reference_catalog().names, key=str.casefold))))
 
     def propose(self) -> tuple[Plan, int]:
         """Blocking: the plan for the present request, and how many of its batches are stored already."""

@@ -15,8 +15,8 @@ from dashboard.plan.coverage import Strip
 from dashboard.request.times import IJD_0_MJD
 from dashboard.runs.run_state import BatchState
 
-SCW_ROW: Final = (0.34, 1.0)
-BATCH_ROW: Final = (0.0, 0.26)
+SCW_ROW: Final = (0.4, 1.0)
+BATCH_ROW: Final = (0.0, 0.28)
 """Bottom and top of the rows of the strip."""
 BATCHES: Final = {
     **dict.fromkeys(("done", "reused"), "#2a9d78"),

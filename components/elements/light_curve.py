@@ -76,4 +76,4 @@ def light_curve_picture(series: Mapping[str, Columns], unit: str) -> hv.Overlay:
             hv.Points(points, ["x", "y"], list(points)[2:], label=label).opts(color=colour, size=4),
             hv.Points(hollow, ["x", "y"], list(hollow)[2:], label=label).opts(line_color=colour, fill_alpha=0, size=5),
         ]
-    return hv.Overlay(layers).opts(xlabel="MJD (TT)", ylabel=unit, legend_position="top_right")
+    return hv.Overlay(layers).opts(xlabel="MJD (TT)", ylabel=unit, legend_position="top")

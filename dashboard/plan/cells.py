@@ -118,8 +118,3 @@ def job_ranges(
 def average_fill(batches: Sequence[range], s_max: int) -> float:
     """Mean length of the batches over `s_max`; 1 when all are full, NaN without batches."""
     return sum(map(len, batches)) / (s_max * len(batches)) if batches else float("nan")
-
-
-def largest_range(swids: Sequence[str], s_max: int, product: str) -> int:
-    """Science windows in the largest batch of a job of this product."""
-    return max(map(len, cut(swids, s_max, whole_revolutions=product == "spectrum")), default=0)

@@ -16,8 +16,7 @@ from dashboard.archive.selection import SAMPLE_SEED, sampled
 from dashboard.errors import NoScienceWindows
 from dashboard.identity import Identity
 from dashboard.plan.batch import Batch
-from dashboard.plan.cells import cut
-from dashboard.plan.gaps import at_gaps
+from dashboard.plan.cells import job_ranges, keys
 from dashboard.plan.job import Coming, Job
 from dashboard.plan.plan import Plan
 from dashboard.products.catalog import SourceCatalog, SourceTable
@@ -212,10 +211,8 @@ class Maker:
         self.coming.append(Coming(instrument, product, band, windows.swid, number))
 
     def _cut(self, instrument: str, product: str, windows: Pointings) -> tuple[range, ...]:
-        ranges = cut(windows.swid, self._request.s_max, whole_revolutions=product == "spectrum")
-        if product == "lightcurve" and instrument != "isgri":
-            return at_gaps(ranges, windows.tstart, windows.tstop, self._request.lc_time_bin, self._request.s_max)
-        return ranges
+        times = windows.tstart, windows.tstop
+        return job_ranges(instrument, product, keys(windows.swid), *times, self._request.s_max, self._request.lc_time_bin)
 
     def _parameters(
         self,

@@ -14,7 +14,7 @@ from dashboard.archive.resolver import Target
 from dashboard.errors import RunError
 from dashboard.hosts import SIMULATED
 from dashboard.plan.batch import Batch
-from dashboard.plan.cells import largest_range
+from dashboard.plan.cells import job_ranges, keys
 from dashboard.plan.job import Coming, Job
 from dashboard.plan.roles import GALLERY, roles_of_batch
 from dashboard.plan.sensitivity import expected_mcrab
@@ -109,15 +109,22 @@ class Plan:
         """Dispatcher roles without which some batch is refused with 403, sorted."""
         needed = set().union(*(roles_of_batch(batch.parameters) for batch in self.batches))
         for coming in self.coming:
-            size = largest_range(coming.swid, int(self.request["s_max"]), coming.product)
+            size = self._largest_of(coming)
             needed |= roles_of_batch({**self.batches[0].parameters, "scw_list": self.batches[0].scw[:1] * size})
         return tuple(sorted(needed | ({GALLERY} if self.request["upload_to_gallery"] else set())))
 
     @property
     def largest(self) -> int:
         """Science windows of its largest batch, also of those that wait for a catalogue."""
-        coming = (largest_range(coming.swid, int(self.request["s_max"]), coming.product) for coming in self.coming)
-        return max(*(len(batch.scw) for batch in self.batches), *coming, 0)
+        return max(*(len(batch.scw) for batch in self.batches), *map(self._largest_of, self.coming), 0)
+
+    def _largest_of(self, coming: Coming) -> int:
+        """Science windows of the largest batch that a waiting job will have."""
+        chosen = set(coming.swid)
+        windows = self.pointings.take(np.flatnonzero([swid in chosen for swid in self.pointings.swid]))
+        s_max, bin_s = int(self.request["s_max"]), float(self.request["lc_time_bin"])
+        ranges = job_ranges(coming.instrument, coming.product, keys(windows.swid), windows.tstart, windows.tstop, s_max, bin_s)
+        return max(map(len, ranges), default=0)
 
     def batches_of(self, job: Job) -> tuple[Batch, ...]:
         """The batches of a job in time order."""
@@ -154,13 +161,17 @@ class Plan:
             *(f"Note: {notice}" for notice in self.notices),
         )
 
-    def sensitivity_texts(self) -> Iterator[str]:
-        """Expected 1-sigma error at the target, a line a mosaic whose band is known."""
+    def sensitivities(self) -> Iterator[tuple[str, tuple[float, float], float]]:
+        """Instrument, band (keV) and expected 1-sigma error at the target (mCrab) of each mosaic whose band is known."""
         for job in self.jobs:
             if job.product == "mosaic" and job.band is not None:
-                error = expected_mcrab(self.pointings_of(job), self.target, job.band, job.instrument)
-                if math.isfinite(error):
-                    yield f"about {error:.2g} mCrab in {job.band[0]:g}-{job.band[1]:g} keV ({job.instrument}), more near bright sources"
+                yield job.instrument, job.band, expected_mcrab(self.pointings_of(job), self.target, job.band, job.instrument)
+
+    def sensitivity_texts(self) -> Iterator[str]:
+        """Expected 1-sigma error at the target, a line a mosaic."""
+        for instrument, band, error in self.sensitivities():
+            if math.isfinite(error):
+                yield f"about {error:.2g} mCrab in {band[0]:g}-{band[1]:g} keV ({instrument}), more near bright sources"
 
     def time_text(self, left: int) -> str:
         """How long `left` batches may take, in words."""

@@ -113,6 +113,14 @@ class RunView:
                 states.append(self.state(run_id))
         return tuple(states)
 
+    def recent_targets(self, most: int = 8) -> tuple[str, ...]:
+        """Names of the targets of the user's newest runs, each once."""
+        query = sa.select(runs.c.request_json).order_by(runs.c.created.desc()).limit(10 * most)
+        with self._database.reading() as connection:
+            found = connection.scalars(query if self._user is None else query.where(runs.c.owner == self._user)).all()
+        names = (str(json.loads(text).get("src_name", "")).strip() for text in found)
+        return tuple(dict.fromkeys(filter(None, names)))[:most]
+
     def any_active(self) -> bool:
         """Whether anything is left to do for any run that the user may see."""
         query = sa.select(runs.c.run_id).where(runs.c.state.in_(ACTIVE_RUN)).limit(1)

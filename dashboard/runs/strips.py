@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from astropy.io import fits
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
@@ -20,10 +19,10 @@ from dashboard.analysis.photometry import BLENDED, NoiseMap, fit_sources
 from dashboard.analysis.psf import Psf, nominal_sigma
 from dashboard.analysis.sky_width import GAUSSIAN_MAD, MIN_PIXELS, MIN_WIDTH
 from dashboard.analysis.sources import INSEPARABLE
-from dashboard.errors import EmptyProduct, NotCombinable
 from dashboard.plan.plan import Plan
 from dashboard.products.instrument import instrument_of
-from dashboard.products.mosaic_fits import celestial_wcs, mosaic_from_hdulist
+from dashboard.products.mosaic import Mosaic
+from dashboard.products.mosaic_cutout import MosaicLayout
 from dashboard.runs.kept import Kept
 from dashboard.runs.parts import stored_batches
 from dashboard.runs.products import ProductStore, batch_file
@@ -170,6 +169,7 @@ Measured = tuple[float, float, float, float]
 """Flux, error, exposure, width."""
 _UNSEEN: Final[Measured] = (np.nan, np.nan, 0.0, np.nan)
 _measured: Final[Kept[Measured]] = Kept(100_000)
+_layouts: Final[Kept[MosaicLayout]] = Kept(2_000)
 
 
 def _spot(place: Place, neighbours: Sequence[Place], sigma: float) -> Spot:
@@ -183,44 +183,19 @@ def _spot(place: Place, neighbours: Sequence[Place], sigma: float) -> Spot:
 def _in_batch(url: str, products: ProductStore, batch_id: str, spots: Sequence[Spot]) -> list[Measured]:
     found = {spot: values for spot in spots if (values := _measured.get((url, batch_id, spot))) is not None}
     missing = [spot for spot in spots if spot not in found]
+
+    def measure(path: Path) -> list[Measured]:
+        layout = _layouts.get((url, batch_id))
+        if layout is None:
+            layout = MosaicLayout.of(path)
+            _layouts.put((url, batch_id), layout)
+        return [_at(pixels, layout, path) for pixels in _pixels(layout.wcs, missing)]
+
     if missing:
-        found.update(zip(missing, products.read(batch_file(batch_id), lambda path: _measure(path, missing)), strict=True))
+        found.update(zip(missing, products.read(batch_file(batch_id), measure), strict=True))
         for spot in missing:
             _measured.put((url, batch_id, spot), found[spot])
     return [found[spot] for spot in spots]
-
-
-def _measure(path: Path, spots: Sequence[Spot]) -> list[Measured]:
-    measured = [_UNSEEN] * len(spots)
-    with fits.open(path, memmap=True) as hdus:
-        images = [hdu for hdu in hdus if hdu.is_image and hdu.header["NAXIS"] == 2]
-        (ny, nx), wcs = images[0].shape, celestial_wcs(images[0].header)
-        pixels = _pixels(wcs, spots)
-        inside = [i for i, (x, y) in enumerate(at[0] for at in pixels) if -0.5 < x < nx - 0.5 and -0.5 < y < ny - 0.5]
-        if not inside:
-            return measured
-        side = min(2 * REACH + 1, ny, nx)
-        corners = np.clip([np.rint(pixels[i][0]).astype(int) - REACH for i in inside], 0, (nx - side, ny - side))
-        columns, rows = corners.T[:, :, None] + np.arange(side)
-        for hdu in images:  # the squares around the places, one above the other: an image with the padding of the file
-            hdu.data = hdu.data[rows[:, :, None], columns[:, None]].reshape(-1, side)
-        try:
-            stack = mosaic_from_hdulist(fits.HDUList(images))
-        except EmptyProduct:
-            return measured
-    if stack.variance is None or stack.exposure is None:
-        raise NotCombinable(f"{path.name} is a map of significance alone; without flux, variance and exposure it gives no flux.")
-    sigma = nominal_sigma(stack)
-    squares = (plane.reshape(-1, side, side) for plane in (stack.significance, np.sqrt(stack.variance), stack.exposure))
-    for index, corner, significance, noise, exposure in zip(inside, corners, *squares, strict=True):
-        there = wcs.deepcopy()
-        there.wcs.crpix -= corner
-        positions, image = pixels[index] - corner, NoiseMap(significance, noise)
-        fit = fit_sources(image, positions, Psf(sigma, there), free=False)
-        if np.isfinite(fit.flux[0]):
-            seconds = exposure.ravel()[image.nearest(positions[:1])][0]
-            measured[index] = float(fit.flux[0]), float(fit.error[0]), float(seconds), _width(significance)
-    return measured
 
 
 def _pixels(wcs: WCS, spots: Sequence[Spot]) -> list[NDArray[np.float64]]:
@@ -235,7 +210,25 @@ def _pixels(wcs: WCS, spots: Sequence[Spot]) -> list[NDArray[np.float64]]:
     return np.split(pixels, np.cumsum([1 + len(beside) for _, beside in spots])[:-1])
 
 
-def _width(significance: NDArray[Any]) -> float:
+def _at(pixels: NDArray[np.float64], layout: MosaicLayout, path: Path) -> Measured:
+    """What is measured at the first of (n, 2) pixels with sources at all of them."""
+    (ny, nx), (x, y) = layout.shape, pixels[0]
+    if not (-0.5 < x < nx - 0.5 and -0.5 < y < ny - 0.5):
+        return _UNSEEN
+    side = min(2 * REACH + 1, ny, nx)
+    corner = min(max(round(x) - REACH, 0), nx - side), min(max(round(y) - REACH, 0), ny - side)
+    mosaic = layout.cutout(path, corner, side)
+    if mosaic.variance is None or mosaic.exposure is None:
+        return _UNSEEN
+    image, positions = NoiseMap(mosaic.significance, np.sqrt(mosaic.variance)), pixels - corner
+    fit = fit_sources(image, positions, Psf(nominal_sigma(mosaic), mosaic.wcs), free=False)
+    if not np.isfinite(fit.flux[0]):
+        return _UNSEEN
+    exposure = mosaic.exposure.ravel()[image.nearest(positions[:1])][0]
+    return float(fit.flux[0]), float(fit.error[0]), float(exposure), _width(mosaic)
+
+
+def _width(mosaic: Mosaic) -> float:
     """Width of the significance of empty sky by its median absolute deviation, which the few pixels with sources hardly change."""
-    sky = significance[np.isfinite(significance)]
+    sky = mosaic.significance[mosaic.valid]
     return max(MIN_WIDTH, GAUSSIAN_MAD * float(np.median(np.abs(sky)))) if sky.size >= MIN_PIXELS else 1.0

@@ -160,6 +160,19 @@ def test_a_step_of_the_slider_reads_the_batches_at_its_ends_alone(run: StoredRun
         part_of(run, *between(run, 6, 8))
 
 
+def test_blocks_of_a_long_run_are_longer(run: StoredRun, parts: list[Mosaic], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for two sums, eleven batches make blocks of eight: nine batches hold one whole block and one batch."""
+    n_bytes = 36 * int(np.prod(run_grid(run.plan.pointings).shape))
+    monkeypatch.setattr("dashboard.runs.parts.BLOCK_BYTES", 2 * n_bytes)
+    part_of(run, *between(run, 0, 7))
+    run.lose(*run.ids[:8])
+    longer = part_of(run, *between(run, 0, 8))
+    expected = rebuild(run_grid(run.plan.pointings), zip(run.ids[:9], parts[:9], strict=True)).result(BATCHES)
+    assert_same_map(longer.product, expected)
+    with pytest.raises(ProductError, match=batch_file(run.ids[0])):
+        part_of(run, *between(run, 0, 3))
+
+
 def test_progress_is_told_and_what_nobody_wants_is_not_finished(run: StoredRun) -> None:
     told: list[tuple[int, int]] = []
     where = (run.settings, run.plan, run.state, 0, *between(run, 1, 6))

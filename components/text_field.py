@@ -1,0 +1,74 @@
+"""Parameters that are lists or one of several kinds, written as one line of text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import panel as pn
+
+from dashboard.errors import RequestError
+from dashboard.request.request import Request
+
+_BAND = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:-|–|to)\s*(\d+(?:\.\d+)?)\s*(?:keV)?\s*", re.IGNORECASE)
+
+
+def times_text(value: Any) -> str:
+    """T1 or T2 as it is typed; several separated by semicolons."""
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def times_of(text: str) -> Any:
+    """The value of what is typed for T1 or T2: text, or a list of texts."""
+    parts = [part.strip() for part in text.split(";") if part.strip()]
+    return parts if len(parts) > 1 else "".join(parts)
+
+
+def bands_text(value: Any) -> str:
+    """Bands as they are typed."""
+    return ", ".join(f"{low:g}–{high:g}" for low, high in value)
+
+
+def bands_of(text: str) -> list[list[float]]:
+    """The bands of "28-40, 40-80".
+
+    Raises
+    ------
+    RequestError
+        For a part that is no pair of energies.
+    """
+    bands = []
+    for part in filter(str.strip, re.split(r"[,;]", text)):
+        found = _BAND.fullmatch(part)
+        if found is None:
+            raise RequestError(f"{part.strip()[:40]!r} is no band: write 28-40, 40-80 (keV).", "bands")
+        bands.append([float(found[1]), float(found[2])])
+    return bands
+
+
+CONVERTED: dict[str, tuple[Callable[[Any], str], Callable[[str], Any]]] = {
+    "T1": (times_text, times_of),
+    "T2": (times_text, times_of),
+    "bands": (bands_text, bands_of),
+}
+"""By parameter: its text, and back."""
+
+
+class TextField(pn.widgets.TextInput):
+    """Bound both ways to a parameter of `CONVERTED`; `refuse` gets the error of what cannot be read."""
+
+    def __init__(self, request: Request, name: str, refuse: Callable[[RequestError], None], **params: Any) -> None:
+        write, read = CONVERTED[name]
+        super().__init__(value=write(getattr(request, name)), **params)
+
+        def typed(event: Any) -> None:
+            if event.new == write(getattr(request, name)):
+                return
+            try:
+                request.param.update(**{name: read(event.new)})
+            except RequestError as error:
+                refuse(error)
+
+        self.param.watch(typed, "value")
+        request.param.watch(lambda event: self.param.update(value=write(event.new)), name)
