@@ -38,6 +38,7 @@ class Page(pn.viewable.Viewer):
     def __init__(self, session: Session, run_id: str = "", **params: Any) -> None:
         super().__init__(**params)
         self._session = session
+        self._loaded = False
         if run_id:
             session.open(run_id)
         sky, self._ask = SkyView(session), AskView(session)
@@ -61,6 +62,7 @@ class Page(pn.viewable.Viewer):
 
     async def _warm(self) -> None:
         """The first batch comes seconds sooner when the worker has been loading while the visitor was choosing."""
+        self._loaded = True
         try:
             self._ask.suggest(await asyncio.to_thread(self._session.suggestions))
             await asyncio.to_thread(self._session.warm)
@@ -119,5 +121,7 @@ class Page(pn.viewable.Viewer):
             pn.state.location.update_query(run=event.new.run_id)
 
     def _refresh(self) -> None:
+        if not self._loaded:
+            return  # what changes between the document's making and its arrival reaches the browser in parts
         with pn.io.hold():
             self._session.refresh()

@@ -87,7 +87,7 @@ class SkyView(pn.viewable.Viewer):
         self._pointings: PointingMap | None = None
         session.param.watch(lambda *_: self.refresh(), "product_version")
         session.ahead.param.watch(lambda *_: self._point(), ["coverage", "spans", "target"])
-        session.selection.param.watch(self._selected, "source")
+        session.selection.param.watch(self._selected, ["source", "place"])
         self.look.param.watch(lambda *_: self.refresh(), ["plane", "stretch", "colours", "limits", "locked", "arrangement"])
         self.look.param.watch(lambda *_: self._lay_over(), ["grid", "names", "catalogue", "pointings", "regions", "tool"])
         self.refresh()
@@ -214,6 +214,7 @@ class SkyView(pn.viewable.Viewer):
         for figure in self._figures:
             figure.draw_grid(look.grid)
             figure.mark(findings.sources, session.selection.source, names=look.names)
+            figure.lay("place", None if session.selection.place is None else np.array([session.selection.place]))
             figure.lay("catalogue", plan.catalog.positions if plan and look.catalogue else None)
             pointed = plan.pointings_of(plan.jobs[session.shown]) if plan and look.pointings else None
             figure.lay("pointings", None if pointed is None else np.column_stack([pointed.ra_scx, pointed.dec_scx]))
@@ -226,10 +227,8 @@ class SkyView(pn.viewable.Viewer):
         if mosaic is not None:
             self.look.regions = (*self.look.regions, region_from_pixels(kind, xs, ys, mosaic.wcs))
 
-    def _selected(self, event: Any) -> None:
-        if self._session.findings is not None:
-            for figure in self._figures:
-                figure.mark(self._session.sources, event.new, names=self.look.names)
+    def _selected(self, *_: Any) -> None:
+        self._lay_over()
 
     def _tapped(self, x: float, y: float) -> None:
         """Select the source near a tap; else the place, which the catalogue that is reviewed takes, too."""
@@ -259,7 +258,9 @@ class SkyView(pn.viewable.Viewer):
         session = self._session
         offered = {series_name(session.look.jobs[number]): number for number in session.mosaics} if session.look else {}
         if self._jobs is None and len(offered) > 1:
-            self._jobs = Menu(label="Mosaic shown", options=offered, value=session.shown, css_classes=["menu", "job"], width=128)
+            self._jobs = Menu(
+                label="Mosaic shown", options=offered, value=session.shown, css_classes=["menu", "job"], sizing_mode="stretch_width"
+            )
             self._jobs.param.watch(lambda event: session.show(event.new) if event.new != session.shown else None, "value")
             self._pane.bar.insert(1, self._jobs)
         elif self._jobs is not None:

@@ -25,7 +25,9 @@ from dashboard.watcher import Findings
 TOOLBAR = ":host { background: transparent !important; } .bk-tool-icon { background-color: #b8c2cd !important; }"
 COARSE = 96
 """Pixels a side of the exposure that travels along for the numbers under the cursor: it varies slowly."""
+OUTLINE, LABEL = ("xs", "ys", "colour"), ("x", "y", "text", "colour", "size")
 OVERLAYS: Mapping[str, Mapping[str, Any]] = {
+    "place": {"marker": "cross", "size": 22, "line_color": "#ffffff", "line_width": 1.6},
     "catalogue": {"marker": "cross", "size": 9, "line_color": "#9fe6b8", "line_width": 1.2},
     "pointings": {"marker": "circle", "size": 3, "line_color": None, "fill_color": "#ffd166", "fill_alpha": 0.75},
 }
@@ -136,7 +138,7 @@ class SkyFigure:
         if name not in self._over:
             if world is None:
                 return
-            self._over[name] = ColumnDataSource()
+            self._over[name] = ColumnDataSource({"x": [], "y": []})
             self.plot.scatter("x", "y", source=self._over[name], **OVERLAYS[name])
         x, y = self._places(world if world is not None else np.empty((0, 2)))
         self._over[name].data = {"x": x, "y": y}
@@ -155,13 +157,13 @@ class SkyFigure:
         if "regions" not in self._over:
             if not len(columns["xs"]):
                 return
-            lines, words = ColumnDataSource(), ColumnDataSource()
+            lines, words = (ColumnDataSource({name: [] for name in names}) for names in (OUTLINE, LABEL))
             self._over |= {"regions": lines, "region words": words}
             self.plot.multi_line("xs", "ys", source=lines, line_color="colour", line_width=1.6)
             self.plot.scatter("x", "y", size="size", marker="x", source=words, line_color="colour", line_width=1.6)
             self.plot.text("x", "y", "text", source=words, text_color="colour", text_font_size="11px", x_offset=4, y_offset=-4)
-        self._over["regions"].data = {key: list(columns[key]) for key in ("xs", "ys", "colour")}
-        self._over["region words"].data = {key: list(columns[key]) for key in ("x", "y", "text", "colour", "size")}
+        self._over["regions"].data = {key: list(columns[key]) for key in OUTLINE}
+        self._over["region words"].data = {key: list(columns[key]) for key in LABEL}
 
     def take_tool(self, tool: str, drawn: Callable[[str, list[float], list[float]], None]) -> None:
         """What a drag does: "pan", "ruler", or a region that `drawn` gets in pixels when it is done."""
@@ -171,14 +173,16 @@ class SkyFigure:
             rubber, done = ColumnDataSource({"xs": [], "ys": []}), ColumnDataSource({"x": [], "y": []})
             self._over |= {"rubber": rubber, "done": done}
             self.plot.multi_line("xs", "ys", source=rubber, line_color="#ffffff", line_width=1.4, line_dash="dashed")
-            code = _numbers_code("sky_tools.js")
+            args = {"info": self._facts, "rubber": rubber, "done": done, "out": self._readout}
+            script = CustomJS(args=args, code=_numbers_code("sky_tools.js"))
             for event in (PanStart, Pan, PanEnd):
-                self.plot.js_on_event(
-                    event, CustomJS(args={"info": self._facts, "rubber": rubber, "done": done, "out": self._readout}, code=code)
-                )
-            done.on_change(
-                "data", lambda *_: drawn(done.tags[0], list(done.data["x"]), list(done.data["y"])) if len(done.data["x"]) else None
-            )
+                self.plot.js_on_event(event, script)
+
+            def finished(_attribute: str, _before: Any, now: Any) -> None:
+                if len(now["x"]):
+                    drawn(done.tags[0], list(now["x"]), list(now["y"]))
+
+            done.on_change("data", finished)
         self._over["rubber"].update(data={"xs": [], "ys": []}, tags=[tool])
         self._over["done"].tags = [tool]
         self.plot.toolbar.active_drag = self._pan if tool == "pan" else None

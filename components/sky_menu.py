@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import panel as pn
 
+from components.chips import Chips
 from components.choices import Menu
 from components.fields import NumberInput
 from components.sky_look import ARRANGEMENTS, GRIDS, LIMITS, STRETCHES, TOOLS
@@ -18,6 +19,9 @@ from dashboard.session import Session
 
 if TYPE_CHECKING:
     from components.sky import SkyView
+
+
+OVER = ("names", "catalogue", "pointings")
 
 
 class SkyMenu(pn.viewable.Viewer):
@@ -36,10 +40,7 @@ class SkyMenu(pn.viewable.Viewer):
         colours = Menu.from_param(look.colours, label="Colour map", **plain)
         grid = Menu.from_param(look.grid, label="Grid", options=GRIDS, **plain)
         bands = Menu.from_param(look.arrangement, label="Bands", options=list(ARRANGEMENTS), **plain)
-        marks = [
-            pn.widgets.Checkbox.from_param(look[name], label=label, margin=0)
-            for name, label in (("names", "names"), ("catalogue", "catalogue"), ("pointings", "pointings"))
-        ]
+        marks = Chips("Over the map", {name: name for name in OVER}, [name for name in OVER if getattr(self._look, name)], self._lay)
         tools = pn.widgets.RadioButtonGroup.from_param(look.tool, options=list(TOOLS), name="", css_classes=["chips"], margin=0)
         self._read = pn.widgets.FileInput(accept=".reg", css_classes=["region-file"], margin=0)
         write = pn.widgets.FileDownload(
@@ -51,7 +52,7 @@ class SkyMenu(pn.viewable.Viewer):
             pn.Row(limits, self._low, self._high, self._lock, css_classes=["pair"], margin=0),
             pn.Row(stretch, colours, css_classes=["pair"], margin=0),
             pn.Row(grid, bands, css_classes=["pair"], margin=0),
-            pn.Row(*marks, css_classes=["pair"], margin=0),
+            marks,
             Words("<b>A drag on the map</b>", margin=0),
             tools,
             pn.Row(self._read, write, clear, css_classes=["pair"], margin=0),
@@ -113,6 +114,9 @@ class SkyMenu(pn.viewable.Viewer):
         if notes:
             self._told.value = " ".join(notes)
 
+    def _lay(self, names: list[str]) -> None:
+        self._look.param.update(**{name: name in names for name in OVER})
+
     def _clear(self, _: Any) -> None:
         self._look.regions = ()
 
@@ -133,6 +137,6 @@ def _words(numbers: RegionNumbers) -> str:
     if not numbers.pixels:
         return "no exposed pixel inside"
     return (
-        f"at most {numbers.significance:.1f} σ at RA {numbers.ra:.3f} Dec {numbers.dec:+.3f}, "
+        f"at most {numbers.significance:.1f} σ (unscaled) at RA {numbers.ra:.3f} Dec {numbers.dec:+.3f}, "
         f"{exposure_text(numbers.exposure)} on average, {numbers.pixels} pixels"
     )

@@ -51,6 +51,8 @@ class TimeView(pn.viewable.Viewer):
         self._curves: dict[str, Shown] = {}
         first, last = mission_edges()
         self._x: Any = Range1d(start=first + IJD_0_MJD, end=last + IJD_0_MJD)
+        self._column: Any = column([], sizing_mode="stretch_both", spacing=0, css_classes=["time-plots"])
+        self._plots = pn.pane.Bokeh(self._column, sizing_mode="stretch_both")
         self._sources = SourceMenu(session)
         self._sources.widget.visible = False
         self._told = Words("", "pane-foot")
@@ -104,8 +106,9 @@ class TimeView(pn.viewable.Viewer):
             self._chart.plot.xaxis.visible = self._strips is None
         if self._strips is not None:
             self._strips.strip.height = STRIP if self._chart else TALL_STRIP
-        body = column(plots, sizing_mode="stretch_both", spacing=0, css_classes=["time-plots"])
-        self._pane.body = pn.pane.Bokeh(body, sizing_mode="stretch_both")
+        self._column.children = plots  # a figure that moved into a new layout would reach the browser half
+        if self._pane.body is not self._plots:
+            self._pane.body = self._plots
         self._follow()
 
     @property
