@@ -7,6 +7,7 @@ RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
 COPY assets assets
 COPY components components
 COPY dashboard dashboard
+COPY docs docs
 COPY integral_dashboard integral_dashboard
 RUN pip install --no-cache-dir --no-deps .
 

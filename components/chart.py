@@ -53,6 +53,10 @@ class Chart:
         places = [(label, layer) for label in labels for layer in layers]
         drawn: list[Any] = list(plot.renderers)
         self._sources = {place: renderer.data_source for place, renderer in zip(places, drawn, strict=True)}
+        plot.html_attributes = {
+            "role": "img",
+            "aria-label": f"{plot.yaxis.axis_label} against {plot.xaxis.axis_label}: {', '.join(labels)}",
+        }
         points = [renderer for renderer in drawn if isinstance(renderer.glyph, Scatter)]
         kinds: dict[str, Any] = {f"@{name}": kind for name, kind in formatters.items()}
         plot.add_tools(HoverTool(renderers=points, tooltips=tooltips, formatters=kinds))

@@ -172,6 +172,7 @@ def _rendered(picture: Any, x_range: Any, height: int, names: Mapping[float, str
         axis.update(ticker=FixedTicker(ticks=list(names)), major_label_overrides=dict(names), axis_label=None, axis_line_color=None)
         axis.update(major_tick_line_color=None, minor_tick_line_color=None, major_label_text_color=GREY, major_label_text_font_size="11px")
     plot.xgrid.visible = plot.ygrid.visible = False
+    plot.html_attributes = {"role": "img", "aria-label": f"Timeline: {', '.join(names.values())}"}
     return plot
 
 

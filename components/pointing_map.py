@@ -60,6 +60,7 @@ def _styled(plot: Any, side: int) -> Any:
     plot.renderers[5].glyph.update(x_offset=11)
     wheel, pan = WheelZoomTool(zoom_on_axis=False), PanTool()
     plot.tools = [pan, wheel, ResetTool(), HoverTool(renderers=[dots], tooltips=[("pointings", "@count")])]
+    plot.html_attributes = {"role": "img", "aria-label": "Where the telescope pointed around the target"}
     plot.toolbar.update(active_drag=pan, active_scroll=wheel, logo=None, autohide=True)
     square = CustomJS(args={"fig": plot, "shape": [side, side]}, code=asset_path("square_pixels.js").read_text())
     plot.js_on_change("inner_width", square)

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from components.choices import Chips, Menu
 from components.elements.colours import COLOURS
 from components.elements.region_shapes import outlines, region_from_pixels
-from components.elements.rgb import rgb_picture
+from components.elements.rgb import CUBE
 from components.elements.scale import Scale, scale_for
 from components.job_words import series_name
 from components.pane import Pane, empty_state
 from components.part_slider import PartSlider
 from components.pointing_map import PointingMap
 from components.sheet import page_sheet
-from components.sky_figure import SkyFigure, same_grid
+from components.sky_figure import Layers, SkyFigure, same_grid
 from components.sky_look import PLANES, Limits, SkyLook
 from components.sky_menu import SkyMenu
 from dashboard.errors import RequestError
@@ -76,7 +76,7 @@ class SkyView(pn.viewable.Viewer):
             sizing_mode="stretch_width",
             margin=0,
         )
-        planes = Chips.from_param(self.look.param.plane, name="", options=list(PLANES), css_classes=["chips"])
+        planes = Chips.from_param(self.look.param.plane, label="", options=list(PLANES), css_classes=["chips"])
         self._more = pn.widgets.Button(label="View ▾", css_classes=["quiet-act", "view"], margin=0)
         self._more.on_click(self._open_menu)
         menu = [self._more]
@@ -111,10 +111,10 @@ class SkyView(pn.viewable.Viewer):
         if built != self._built:
             self._build(maps)
         elif self.look.arrangement == "RGB":
-            self._figures[0].draw(findings.product, self._rgb(maps)[0])
+            self._figures[0].draw(findings.product, self._rgb(maps))
         else:
             for figure, (_, each) in zip(self._figures, maps, strict=True):
-                figure.draw(each.product, self._coloured(each)[1])
+                figure.draw(each.product, (self._coloured(each)[1],))
         self._tell(maps)
         if self._shown is not findings or built != self._built:
             for figure in self._figures:
@@ -161,26 +161,27 @@ class SkyView(pn.viewable.Viewer):
         look = self.look
         return findings.view(coloured, look.plane, look.stretch, look.limits_now)
 
-    def _rgb(self, maps: list[tuple[str, Findings]]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-        """Lowest energies red, highest blue."""
+    def _rgb(self, maps: list[tuple[str, Findings]]) -> Layers:
+        """Lowest energies red, highest blue; what there is no band for is dark."""
         layers = [self._coloured(each)[1] for _, each in maps]
-        empty = np.where(layers[0] > 0, np.uint8(1), np.uint8(0))
-        indices, palette = rgb_picture(*(layers + [empty] * 3)[:3])
-        return indices, tuple(palette)
+        dark = np.where(layers[0] > 0, np.uint8(1), np.uint8(0))
+        red, green, blue = (layers + [dark] * 2)[:3]
+        return red, green, blue
 
     def _build(self, maps: list[tuple[str, Findings]]) -> None:
         """The figures, once for every grid and arrangement."""
         if self.look.arrangement == "RGB":
-            self._figures = [SkyFigure(maps[0][1], self._rgb(maps)[0], self._readout)]
+            self._figures = [SkyFigure(maps[0][1], self._rgb(maps), self._readout)]
         else:
             self._figures = []
             for _, each in maps:
                 beside = self._figures[0] if self._figures else None
-                self._figures.append(SkyFigure(each, self._coloured(each)[1], self._readout, beside))
+                self._figures.append(SkyFigure(each, (self._coloured(each)[1],), self._readout, beside))
         for figure, (name, _) in zip(self._figures, maps, strict=False):
             figure.on_tap(self._tapped)
             if len(self._figures) > 1:
                 figure.entitle(name)
+                figure.shrink_bar(shown=figure is self._figures[-1])
 
     def _tell(self, maps: list[tuple[str, Findings]]) -> None:
         """What the colours mean."""
@@ -189,7 +190,7 @@ class SkyView(pn.viewable.Viewer):
         if self.look.arrangement == "RGB":
             scale, _ = self._coloured(maps[0][1])
             facts = {**self._facts(maps[0][1].product, scale), "label": "RGB"}
-            self._figures[0].tell(scale, self._rgb(maps)[1], facts)
+            self._figures[0].tell(scale, CUBE, facts)
             names = zip(("red", "green", "blue"), (name for name, _ in maps), strict=False)
             self._readout.tags = [", ".join(f"{colour}: {name}" for colour, name in names)]
             return
@@ -211,9 +212,12 @@ class SkyView(pn.viewable.Viewer):
         if findings is None:
             return
         plan = session.look.plan if session.look else None
+        found = findings.sources.detected
+        seen = f"Sky, {look.plane}: {len(found)} sources, {', '.join(source.name for source in found[:8])}"
         for figure in self._figures:
+            figure.describe(seen)
             figure.draw_grid(look.grid)
-            figure.mark(findings.sources, session.selection.source, names=look.names)
+            figure.mark(findings.sources, session.selection.source, names=look.names and len(self._figures) == 1)
             figure.lay("place", None if session.selection.place is None else np.array([session.selection.place]))
             figure.lay("catalogue", plan.catalog.positions if plan and look.catalogue else None)
             pointed = plan.pointings_of(plan.jobs[session.shown]) if plan and look.pointings else None

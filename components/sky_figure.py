@@ -7,6 +7,7 @@ from typing import Any
 
 import holoviews as hv
 import numpy as np
+from bokeh.core.property.descriptors import UnsetValueError
 from bokeh.events import DoubleTap, MouseLeave, MouseMove, Pan, PanEnd, PanStart, RangesUpdate, Tap
 from bokeh.models import BoxZoomTool, ColumnDataSource, CustomJS, FixedTicker, PanTool, ResetTool, SaveTool, WheelZoomTool
 from bokeh.models.annotations import ColorBar, Label
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from assets import asset_path
 from components.elements.colours import BACKGROUND
 from components.elements.graticule import graticule
+from components.elements.names import legible
+from components.elements.rgb import rgb_picture
 from components.elements.scale import Scale
 from components.elements.sky import sky_picture, source_columns
 from components.elements.window import BUDGET, Range, around, seen
@@ -23,6 +26,9 @@ from dashboard.products.mosaic import Mosaic
 from dashboard.watcher import Findings
 
 TOOLBAR = ":host { background: transparent !important; } .bk-tool-icon { background-color: #b8c2cd !important; }"
+Layers = tuple[NDArray[np.uint8], ...]
+FIRST_WIDTH = 420
+"""Screen pixels that a map is taken to have until a browser tells."""
 COARSE = 96
 """Pixels a side of the exposure that travels along for the numbers under the cursor: it varies slowly."""
 OUTLINE, LABEL = ("xs", "ys", "colour"), ("x", "y", "text", "colour", "size")
@@ -46,28 +52,28 @@ class SkyFigure:
     ----------
     findings
         The map it is built for.
-    indices
-        (ny, nx) palette indices.
+    layers
+        (ny, nx) palette indices of a band; or of three, for red, green and blue.
     readout
         Where the numbers under the cursor are written.
     beside
         A figure of the same grid that it shall move with.
     """
 
-    def __init__(self, findings: Findings, indices: NDArray[np.uint8], readout: Any, beside: SkyFigure | None = None) -> None:
+    def __init__(self, findings: Findings, layers: Layers, readout: Any, beside: SkyFigure | None = None) -> None:
         mosaic = findings.product
         self.grid, (ny, nx) = same_grid(mosaic), mosaic.shape
-        self._mosaic, self._indices = mosaic, indices
+        self._mosaic, self._layers = mosaic, layers
         self._window = around(mosaic.shape, (-0.5, nx - 0.5), (-0.5, ny - 0.5))
         self._over: dict[str, ColumnDataSource] = {}
         self._facts, self._exposure = ColumnDataSource(), ColumnDataSource()
         self._frame: tuple[Any, ...] = ("fk5", None)
-        self.plot: Any = self._rendered(findings, indices)
+        self.plot: Any = self._rendered(findings, layers[0])
         plot = self.plot
         if beside is not None:
             plot.x_range, plot.y_range = beside.plot.x_range, beside.plot.y_range
-        self._image.data = self._window.columns(indices)
-        self._bar = _colour_bar(self._mapper)
+        self._draw()
+        self._bar, self._has_bar = _colour_bar(self._mapper), True
         plot.add_layout(self._bar)
         square = CustomJS(args={"fig": plot, "shape": list(mosaic.shape)}, code=asset_path("square_pixels.js").read_text())
         plot.js_on_change("inner_width", square)
@@ -95,6 +101,7 @@ class SkyFigure:
         drawn = {(type(r.glyph).__name__, getattr(r.glyph, "text", None)): r for r in plot.renderers}
         self._image, self._mapper = drawn["Image", None].data_source, drawn["Image", None].glyph.color_mapper
         self._lines, self._labels = drawn["MultiLine", None].data_source, drawn["Text", "text"].data_source
+        self._called: dict[str, list[Any]] = {"x": [], "y": [], "name": []}
         self._names, rings = drawn["Text", "name"], drawn["Scatter", None]
         # Where all first rings have one colour, HoloViews writes it into the glyph: later ones need their own.
         rings.update(selection_glyph=None, nonselection_glyph=None, hover_glyph=None, muted_glyph=None)
@@ -103,19 +110,32 @@ class SkyFigure:
         self._rings = rings.data_source
         return plot
 
-    def draw(self, mosaic: Mosaic, indices: NDArray[np.uint8]) -> None:
+    def draw(self, mosaic: Mosaic, layers: Layers) -> None:
         """Show other values on the same grid."""
-        self._mosaic, self._indices = mosaic, indices
-        self._image.data = self._window.columns(indices)
+        self._mosaic, self._layers = mosaic, layers
+        self._draw()
+
+    def _draw(self) -> None:
+        cut = [self._window.cut(layer) for layer in self._layers]
+        self._image.data = self._window.columns(rgb_picture(*cut)[0] if len(cut) == 3 else cut[0])
 
     def tell(self, scale: Scale, palette: tuple[str, ...], facts: Mapping[str, Any]) -> None:
         """What the colours stand for; `facts` as `assets/sky_cursor.js` reads them."""
-        ticks = scale.ticks()
+        ticks = {} if facts["label"] == "RGB" else scale.ticks()
         self._facts.tags = [dict(facts)]
         self._bar.ticker.ticks = list(ticks)
-        self._bar.update(major_label_overrides=ticks, visible=bool(ticks))
+        self._bar.update(major_label_overrides=ticks, visible=bool(ticks) and self._has_bar)
         if tuple(self._mapper.palette) != palette:
             self._mapper.palette = list(palette)
+
+    def shrink_bar(self, *, shown: bool) -> None:
+        """Where several stand side by side: a small colour bar, or none."""
+        self._has_bar = shown
+        self._bar.update(height=120, width=7, location="bottom_right")
+
+    def describe(self, words: str) -> None:
+        """What is seen, for those who do not see it."""
+        self.plot.html_attributes = {"role": "img", "aria-label": words}
 
     def tell_exposure(self) -> None:
         """Send the exposure, coarse, for the numbers under the cursor."""
@@ -130,8 +150,14 @@ class SkyFigure:
         """Rings on the detected sources, and on the selected one even where it is not."""
         columns = source_columns(table, self._mosaic.wcs, selected)
         self._rings.data = {key: columns[key] for key in ("x", "y", "line_color", "line_width", "size")}
-        self._names.data_source.data = {key: columns[key] for key in ("x", "y", "name")}
-        self._names.visible = names
+        self._called = columns if names else {**columns, "name": [name if name == selected else "" for name in columns["name"]]}
+        self._write_names()
+
+    def _write_names(self) -> None:
+        """As many names as have room, those of the first sources first."""
+        columns, dot = self._called, self.pixels_a_dot
+        kept = legible(columns["x"], columns["y"], columns["name"], dot)
+        self._names.data_source.data = {key: [columns[key][row] for row in kept] for key in ("x", "y", "name")}
 
     def lay(self, name: str, world: NDArray[np.float64] | None) -> None:
         """Marks of `OVERLAYS` at (n, 2) RA, Dec in degrees; None takes them away."""
@@ -194,7 +220,11 @@ class SkyFigure:
     @property
     def pixels_a_dot(self) -> float:
         """Pixels of the map in one of the screen, as it was last seen."""
-        return float((self.plot.x_range.end - self.plot.x_range.start) / max(self.plot.inner_width or 400, 1))
+        try:
+            width = self.plot.inner_width
+        except UnsetValueError:  # no browser has drawn it yet
+            width = 0
+        return float((self.plot.x_range.end - self.plot.x_range.start) / (width or FIRST_WIDTH))
 
     def on_tap(self, tapped: Callable[[float, float], None]) -> None:
         """Call with the pixel of a tap, or of a double tap."""
@@ -231,14 +261,15 @@ class SkyFigure:
     def _moved(self, event: Any) -> None:
         self._look_at((event.x0, event.x1), (event.y0, event.y1))
         self.draw_grid(self._frame[0])
+        self._write_names()
 
     def _look_at(self, x: Range, y: Range) -> None:
         """Draw a large map anew where the window does not hold what is seen, or not as sharply as it could."""
-        shape = self._indices.shape
+        shape = self._mosaic.shape
         if shape[0] * shape[1] <= BUDGET or self._window.serves(seen((shape[0], shape[1]), x, y)):
             return
         self._window = around((shape[0], shape[1]), x, y)
-        self._image.data = self._window.columns(self._indices)
+        self._draw()
 
 
 def _grid(mosaic: Mosaic, frame: str, window: tuple[float, float, float, float] | None) -> tuple[Any, Any]:

@@ -41,7 +41,7 @@ class SkyMenu(pn.viewable.Viewer):
         grid = Menu.from_param(look.grid, label="Grid", options=GRIDS, **plain)
         bands = Menu.from_param(look.arrangement, label="Bands", options=list(ARRANGEMENTS), **plain)
         marks = Chips("Over the map", {name: name for name in OVER}, [name for name in OVER if getattr(self._look, name)], self._lay)
-        tools = pn.widgets.RadioButtonGroup.from_param(look.tool, options=list(TOOLS), name="", css_classes=["chips"], margin=0)
+        tools = pn.widgets.RadioButtonGroup.from_param(look.tool, options=list(TOOLS), label="", css_classes=["chips"], margin=0)
         self._read = pn.widgets.FileInput(accept=".reg", css_classes=["region-file"], margin=0)
         write = pn.widgets.FileDownload(
             callback=self._written, filename="regions.reg", label="Write regions", css_classes=["chip"], button_type="default", margin=0

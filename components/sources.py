@@ -29,7 +29,7 @@ SHOWN: Final = {"all": "all", "candidates": "new", "limits": "forced"}
 MOST_CANDIDATES: Final = 12
 """New sources that are measured in every batch by themselves."""
 TITLES: Final = {"match": "off ′", "n": "N"}
-WIDTHS: Final = {"name": "20%", "σ": "9%", "flux": "17.5%", "mCrab": "9.5%", "RA": "10%", "Dec": "11%", "match": "7%", "n": "4.5%"}
+WIDTHS: Final = {"name": "20%", "σ": "9.5%", "flux": "17.5%", "mCrab": "9.5%", "RA": "11%", "Dec": "11%", "match": "7%", "n": "4.5%"}
 NUMBERS: Final = {"σ": "0.0", "mCrab": "0.0", "RA": "0.000", "Dec": "+0.000", "match": "0.00", "n": "0"}
 TOOLTIPS: Final = {
     "σ": "significance over the local width of empty sky",
@@ -94,7 +94,7 @@ class SourcesView(pn.viewable.Viewer):
         self._rows: tuple[MeasuredSource, ...] = ()
         self._strips: StripAnswer | None = None
         self._strips_of: object = None
-        self._kinds = Chips(options=SHOWN, value="all", name="", css_classes=["chips"], visible=False)
+        self._kinds = Chips(options=SHOWN, value="all", label="", css_classes=["chips"], visible=False)
         self._find = pn.widgets.TextInput(placeholder="filter", css_classes=["find"], width=86, margin=0, visible=False)
         self._acts: dict[str, Any] = {}
         self._detail: SourceDetail | None = None
@@ -152,7 +152,7 @@ class SourcesView(pn.viewable.Viewer):
             titles=TITLES,
             header_tooltips={**TOOLTIPS, "flux": f"{self._session.sources.flux_unit}; below: 3 sigma limit"},
             theme="simple",
-            css_classes=["sources"],
+            css_classes=["sources", "boxes"],
         )
         self._table.on_click(self._clicked)
         self._table.param.watch(self._offer, "selection")

@@ -56,19 +56,30 @@ CONVERTED: dict[str, tuple[Callable[[Any], str], Callable[[str], Any]]] = {
 
 
 class TextField(pn.widgets.TextInput):
-    """Bound both ways to a parameter of `CONVERTED`; `refuse` gets the error of what cannot be read."""
+    """Bound both ways to a parameter of `CONVERTED`; `refuse` gets the error of what cannot be read, as long as it stands there."""
 
     def __init__(self, request: Request, name: str, refuse: Callable[[RequestError], None], **params: Any) -> None:
         write, read = CONVERTED[name]
         super().__init__(value=write(getattr(request, name)), **params)
+        self._refused: RequestError | None = None
 
         def typed(event: Any) -> None:
+            before, self._refused = self._refused, None
             if event.new == write(getattr(request, name)):
+                if before is not None:
+                    request.param.trigger(name)  # nothing has changed, but the fault is gone
                 return
             try:
                 request.param.update(**{name: read(event.new)})
             except RequestError as error:
+                self._refused = error
                 refuse(error)
+
+        def remind(*_: Any) -> None:
+            """Whoever judges the request anew does not know what stands here."""
+            if self._refused is not None:
+                refuse(self._refused)
 
         self.param.watch(typed, "value")
         request.param.watch(lambda event: self.param.update(value=write(event.new)), name)
+        request.param.watch(remind, list(request.param))

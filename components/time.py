@@ -21,6 +21,7 @@ from components.light_curves import BINS, TOOLTIPS, Shown, brightest, shown, tol
 from components.pane import Pane, empty_state
 from components.source_menu import SourceMenu
 from components.words import Words
+from dashboard.plan.coverage import FULLY
 from dashboard.plan.plan import exposure_text
 from dashboard.request.request import Request
 from dashboard.request.times import IJD_0_MJD
@@ -58,7 +59,7 @@ class TimeView(pn.viewable.Viewer):
         self._told = Words("", "pane-foot")
         self._bins = Menu.from_param(self.param.bins, label="Bins", css_classes=["menu", "next"], width=140, visible=False)
         self._drag = Chips(
-            options=DRAGS, value="ask", name="", css_classes=["chips", "drags"], description="What a drag over the science windows does"
+            options=DRAGS, value="ask", label="", css_classes=["chips", "drags"], description="What a drag over the science windows does"
         )
         self._drag.visible = False
         self._drag.param.watch(self._take_drag, "value")
@@ -237,9 +238,12 @@ class TimeView(pn.viewable.Viewer):
         instrument = request.instruments[0]
         seen = ahead.coverage.seen(instrument, request.radius_for(instrument))
         exposure = exposure_text(float(ahead.coverage.telapse[seen].sum()))
+        fully = int((ahead.coverage.coding(instrument)[seen] == FULLY).sum())
+        private = int((ahead.coverage.public[seen] == 0).sum())
         name = escape(ahead.target.name) if ahead.target else ""
         return [
-            f"{name}: {int(seen.sum())} ScW within {request.radius_for(instrument):g}° in 22 years, {exposure}",
+            f"{name}: {int(seen.sum())} ScW within {request.radius_for(instrument):g}° in 22 years, {fully} fully coded, {exposure}"
+            + (f", {private} private" if private else ""),
             '<span class="off-axis">on axis <i></i> 15°</span>',
             "drag over the science windows to choose intervals",
         ]

@@ -1,19 +1,22 @@
 """Where a request aims, and what INTEGRAL saw of it: looked up in the background, for all sessions of a process.
 
-Names are resolved and the mission's pointings listed once for each target; the newest answers are kept.
+Names are resolved and the mission's pointings listed once for each target; the newest answers are kept, and those that somebody holds.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
+import weakref
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from dashboard.archive.coverage_list import find_coverage
 from dashboard.archive.resolver import Target, resolve
-from dashboard.errors import DashboardError
+from dashboard.errors import ArchiveUnavailable, DashboardError, HostUnreachable
 from dashboard.one_each import OneEach
 from dashboard.plan.coverage import Coverage
 from dashboard.request.request import Request
@@ -24,6 +27,8 @@ KEPT: Final = 24
 """Targets; one with 10 000 science windows takes about 2 MB."""
 LEAST_RADIUS: Final = 15.0
 """Degrees, to ISGRI's zero response: a smaller radius of the request needs no further question."""
+SILENT_SECONDS: Final = 60.0
+"""Who did not answer is asked again after so long."""
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +44,14 @@ class Aim:
         None until the archive has answered.
     problem
         Why nothing more will come.
+    again_at
+        When it is tried once more, by the monotonic clock.
     """
 
     def __init__(self) -> None:
         self.target: Target | None = None
         self.coverage: Coverage | None = None
-        self.problem = ""
+        self.problem, self.again_at = "", math.inf
 
     @property
     def progress(self) -> tuple[bool, bool, str]:
@@ -57,7 +64,8 @@ class AimBoard:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._aims: OrderedDict[tuple[Any, ...], Aim] = OrderedDict()
+        self._aims: weakref.WeakValueDictionary[tuple[Any, ...], Aim] = weakref.WeakValueDictionary()
+        self._newest: OrderedDict[tuple[Any, ...], Aim] = OrderedDict()
         self._threads = ThreadPoolExecutor(2, "aims")
         self._lock = threading.Lock()
 
@@ -68,12 +76,13 @@ class AimBoard:
         key = (request.host_type, request.src_name.strip(), *position, request.data_version, radius)
         with self._lock:
             found = self._aims.get(key)
-            if found is None or (again and found.problem):
+            if found is None or (found.problem and (again or time.monotonic() >= found.again_at)):
                 found = self._aims[key] = Aim()
                 self._threads.submit(self._look_up, found, Request.from_dict(request.to_dict()), radius)
-            self._aims.move_to_end(key)
-            while len(self._aims) > KEPT:
-                self._aims.popitem(last=False)
+            self._newest[key] = found
+            self._newest.move_to_end(key)
+            while len(self._newest) > KEPT:
+                self._newest.popitem(last=False)
             return found
 
     def _look_up(self, aim: Aim, request: Request, radius: float) -> None:
@@ -83,6 +92,8 @@ class AimBoard:
             sightings = find_coverage(target.ra, target.dec, radius, host, request.data_version)
             aim.coverage = Coverage.of(sightings, target.ra, target.dec)
         except DashboardError as error:
+            if isinstance(error, ArchiveUnavailable | HostUnreachable):
+                aim.again_at = time.monotonic() + SILENT_SECONDS
             aim.problem = error.sentence
         except Exception as error:
             log.exception("The coverage of %s failed", request.src_name)

@@ -87,5 +87,6 @@ def catalogue_values(catalog: SourceCatalog, instrument: str) -> dict[str, Any]:
 
 
 def _same_windows(plan: Plan) -> dict[str, Any]:
-    names = ("src_name", "RA", "DEC", "zero_position", "radius", "T1", "T2", "scw_list", "revolutions", "host_type", "osa_version", "s_max")
+    selection = ("src_name", "RA", "DEC", "zero_position", "radius", "T1", "T2", "scw_list", "revolutions")
+    names = (*selection, "host_type", "osa_version", "data_version", "integral_data_rights", "s_max")
     return {name: plan.request.get(name) for name in names}

@@ -57,11 +57,11 @@ class Window:
             extreme, distance = np.where(farther, other, extreme), np.maximum(other_distance, distance)
         return extreme
 
-    def columns(self, indices: NDArray[np.uint8]) -> dict[str, list[object]]:
-        """Columns of a Bokeh image in 0-based pixel coordinates of the whole map."""
+    def columns(self, picture: NDArray[np.uint8]) -> dict[str, list[object]]:
+        """Columns of a Bokeh image in 0-based pixel coordinates of the whole map; `picture` is one that has been `cut`."""
         rows, columns = self.size
         place = {"x": self.x0 - 0.5, "y": self.y0 - 0.5, "dw": float(columns * self.step), "dh": float(rows * self.step)}
-        return {"image": [np.ascontiguousarray(self.cut(indices))], **{name: [value] for name, value in place.items()}}
+        return {"image": [np.ascontiguousarray(picture)], **{name: [value] for name, value in place.items()}}
 
 
 def _distance(indices: NDArray[np.uint8], middle: np.int16) -> NDArray[np.int16]:

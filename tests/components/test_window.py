@@ -58,7 +58,8 @@ def test_a_window_holds_what_is_seen_within_the_budget(ny: int, nx: int, x: tupl
 def test_the_picture_lies_where_its_pixels_are(x: tuple[float, float], y: tuple[float, float]) -> None:
     indices = np.full(SHAPE, 60, dtype=np.uint8)
     indices[700, 640] = 200
-    data = around(SHAPE, x, y).columns(indices)
+    window = around(SHAPE, x, y)
+    data = window.columns(window.cut(indices))
     (picture,), (left,), (bottom,), (width,), (height,) = (np.asarray(data[name]) for name in ("image", "x", "y", "dw", "dh"))
     rows, columns = picture.shape
     assert (np.argwhere(picture == 200) == [int((700 - bottom) / (height / rows)), int((640 - left) / (width / columns))]).all()
