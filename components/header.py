@@ -21,7 +21,7 @@ if (window.Notification && Notification.permission == "granted" && localStorage.
 
 
 KEYS = (
-    "<span data-shelf></span>"
+    '<span data-shelf></span><a href="docs/page" target="_blank" title="Documentation">Docs</a>'
     '<button type="button" data-act="keys" title="Keys (?)" aria-label="List of keys">?</button>'
     '<button type="button" data-act="theme" title="Light or dark (D)" aria-label="Light or dark">◐</button>'
 )

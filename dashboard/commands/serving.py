@@ -44,6 +44,7 @@ def _serve(options: argparse.Namespace) -> NoReturn:
     app = Path(__file__).parents[1] / "app.py"
     command = [sys.executable, "-m", "panel", "serve", str(app), "--port", str(options.port), "--address", options.address]
     command += ["--index", "app", "--plugins", "dashboard.routes.plugin", *options.rest]
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # fits are small: threads that wait for each other cost more than they save
     os.execv(sys.executable, command)
 
 

@@ -201,6 +201,7 @@ def _start(
             "WEBHOOK": settings.webhook_url,
         }
         environment |= {f"INTEGRAL_DASHBOARD_{name}": value for name, value in own.items()}
+        environment.setdefault("OPENBLAS_NUM_THREADS", "1")  # fits are small: threads would wait for each other
     try:
         with log.open("ab") as output:
             child = subprocess.Popen(
