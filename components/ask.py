@@ -16,6 +16,7 @@ from components.fields import Field, when_empty
 from components.plan_card import plan_card
 from components.position import PositionView
 from components.product_fields import ProductFields
+from components.turn import in_turn
 from components.words import Words
 from dashboard.errors import DashboardError, RequestError
 from dashboard.request.times import IJD_0_MJD
@@ -106,11 +107,11 @@ class AskView(pn.viewable.Viewer):
     async def _wished(self, _: Any) -> None:
         await self._planned()
 
-    async def _take_example(self, event: Any) -> None:
+    def _take_example(self, event: Any) -> None:
         if event.new:
             event.obj.value = []
             self._session.take_example(event.new[0])
-            await self._planned()
+            self._session.plan_wished += 1
 
     def _set(self, **values: Any) -> None:
         self._session.request.param.update(**values)
@@ -160,10 +161,10 @@ class AskView(pn.viewable.Viewer):
     async def _show_plan(self, *_: Any) -> None:
         await self._planned()
 
-    async def _take_advice(self, *_: Any) -> None:
+    def _take_advice(self, *_: Any) -> None:
         if self._session.s_max_advised is not None:
             self._set(s_max=self._session.s_max_advised)
-            await self._planned()
+            self._session.plan_wished += 1
 
     async def _extend(self, *_: Any) -> None:
         """Give the watched run the interval of the form; only what is new is asked."""
@@ -186,7 +187,7 @@ class AskView(pn.viewable.Viewer):
                 session.busy = "handing the batches over"
                 run_id = await asyncio.to_thread(session.start)
                 session.busy = ""
-                session.watch_run(run_id)
+                in_turn(lambda: session.watch_run(run_id))
         except DashboardError as error:
             session.refuse(error)
         finally:

@@ -1,4 +1,4 @@
-"""A figure with axes in the house style, built once; afterwards only its sources change."""
+"""A figure with axes in the house style, drawn once; afterwards only its sources change."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from bokeh.models import BasicTickFormatter, DataRange1d, HoverTool, LogTicker, 
 from bokeh.plotting import figure
 
 from components.drag import Band, select_by_drag
+from components.drawn_once import drawn_once
 
 GREY = "#7d8a99"  # readable on light and on dark
 TOOLS = ["pan", "box_zoom", "wheel_zoom", "reset", "save"]
@@ -25,9 +26,11 @@ class Chart:
     Parameters
     ----------
     picture
-        Of every label all `layers`, in this order.
-    labels, layers
+        Makes the picture of `series` and `options`: of every label all `layers`, in this order.
+    series, layers
         What stands in it.
+    options
+        Further arguments of `picture`.
     tooltips
         Numbers under the cursor, of the layers that are points.
     x_range
@@ -38,31 +41,28 @@ class Chart:
 
     def __init__(
         self,
-        picture: hv.Overlay,
-        labels: Sequence[str],
+        picture: Callable[..., hv.Overlay],
+        series: Series,
         layers: Sequence[str],
         tooltips: list[tuple[str, str]],
+        *options: str,
         x_range: Range1d | None = None,
         selected: Callable[[float, float], None] | None = None,
         **formatters: str,
     ) -> None:
-        self.plot = plot = _styled(picture)
+        self.labels = tuple(series)
+
+        def drawn() -> figure:
+            kinds = {f"@{name}": kind for name, kind in formatters.items()}
+            return _styled(picture(series, *options), self.labels, tooltips, kinds)
+
+        self.plot = plot = drawn_once(("chart", picture, self.labels, options), drawn)
         if x_range is not None:
             plot.x_range = x_range
-        self.labels = tuple(labels)
-        places = [(label, layer) for label in labels for layer in layers]
-        drawn: list[Any] = list(plot.renderers)
-        self._sources = {place: renderer.data_source for place, renderer in zip(places, drawn, strict=True)}
-        plot.html_attributes = {
-            "role": "img",
-            "aria-label": f"{plot.yaxis.axis_label} against {plot.xaxis.axis_label}: {', '.join(labels)}",
-        }
-        points = [renderer for renderer in drawn if isinstance(renderer.glyph, Scatter)]
-        kinds: dict[str, Any] = {f"@{name}": kind for name, kind in formatters.items()}
-        plot.add_tools(HoverTool(renderers=points, tooltips=tooltips, formatters=kinds))
-        for renderer in drawn:
-            renderer.update(selection_glyph=None, nonselection_glyph=None, muted_glyph=None, hover_glyph=None)
+        places = [(label, layer) for label in self.labels for layer in layers]
+        self._sources = {place: renderer.data_source for place, renderer in zip(places, plot.renderers, strict=True)}
         self._band = Band(plot)
+        self.draw(series)
         if selected is not None:
             select_by_drag(plot, selected)
 
@@ -81,7 +81,7 @@ class Chart:
             source.data = dict(series[label][layer])
 
 
-def _styled(picture: hv.Overlay) -> figure:
+def _styled(picture: hv.Overlay, labels: tuple[str, ...], tooltips: list[tuple[str, str]], formatters: dict[str, Any]) -> figure:
     plot = hv.render(picture.opts(responsive=True, default_tools=TOOLS))
     plot.update(border_fill_color=None, background_fill_color=None, outline_line_color=None, output_backend="canvas", min_border_right=14)
     plot.x_range, plot.y_range = DataRange1d(range_padding=0.03), DataRange1d(range_padding=0.06, only_visible=True)
@@ -96,6 +96,12 @@ def _styled(picture: hv.Overlay) -> figure:
             axis.formatter.use_scientific = False
     for grid in (*plot.xgrid, *plot.ygrid):
         grid.update(grid_line_color=GREY, grid_line_alpha=0.2)
+    for renderer in plot.renderers:
+        renderer.update(selection_glyph=None, nonselection_glyph=None, muted_glyph=None, hover_glyph=None)
+    points: list[Any] = [renderer for renderer in plot.renderers if isinstance(renderer.glyph, Scatter)]
+    plot.add_tools(HoverTool(renderers=points, tooltips=tooltips, formatters=formatters))
+    told = f"{plot.yaxis.axis_label} against {plot.xaxis.axis_label}: {', '.join(labels)}"
+    plot.html_attributes = {"role": "img", "aria-label": told}
     for legend in plot.legend:
         legend.update(background_fill_alpha=0.0, border_line_alpha=0.0, label_text_color=GREY, label_text_font_size="11px")
         legend.update(orientation="horizontal", click_policy="hide", padding=0, margin=2, label_height=14, glyph_height=14)

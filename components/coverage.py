@@ -12,10 +12,12 @@ from bokeh.models import FixedTicker, HoverTool, PanTool, Range1d, RangeTool, Re
 
 from components.chart import GREY
 from components.drag import Band, select_by_drag
+from components.drawn_once import drawn_once
 from components.elements.coverage import (
     batch_columns,
     mission_columns,
     mission_picture,
+    observed,
     scw_columns,
     span_columns,
     strip_picture,
@@ -62,6 +64,7 @@ class CoverageStrips:
         self._seen_by: tuple[str, float] = ("", 0.0)
         self._mask: Any = None
         self._spans: Any = None
+        self._observed: tuple[Any, dict[str, Any]] = (None, {})
         self._scw_range: tuple[float, float] | None = None
         self.strip = self._new_strip()
         self.mission = self._new_mission()
@@ -69,35 +72,18 @@ class CoverageStrips:
         select_by_drag(self.strip, self._dragged)
 
     def _new_strip(self) -> Any:
-        picture = strip_picture(scw_columns(_NOTHING), batch_columns(()), span_columns(()))
-        plot = _rendered(picture, self._x, STRIP, {0.72: "ScW", 0.14: "batches"})
+        plot = drawn_once("strip", _strip)
+        plot.x_range = self._x
         self._intervals, self._scw, self._batches = (renderer.data_source for renderer in plot.renderers)
-        for renderer in plot.renderers[1:]:
-            renderer.glyph.update(fill_color="colour", fill_alpha="alpha", line_color=None)
-        plot.renderers[0].glyph.update(line_color=ACCENT, line_alpha=0.8, line_width=1)
-        plot.y_range.update(start=-0.06, end=1.08)
-        wheel, pan = WheelZoomTool(dimensions="width"), PanTool(dimensions="width")
-        hover = [
-            HoverTool(renderers=[plot.renderers[1]], tooltips=TOOLTIPS, formatters={"@utc": "datetime"}),
-            HoverTool(renderers=[plot.renderers[2]], tooltips=[("batch", "@state"), ("", "@scw ScW")]),
-        ]
-        plot.tools = [pan, wheel, ResetTool(), *hover]
-        plot.toolbar.update(active_scroll=wheel, logo=None, autohide=True)
         self._band = Band(plot)
         return plot
 
     def _new_mission(self) -> Any:
-        start, stop = (edge + IJD_0_MJD for edge in mission_edges())
-        picture = mission_picture(mission_columns(_NOTHING), span_columns(()))
-        plot = _rendered(picture, Range1d(start=start - 60, end=stop + 60), MISSION_HEIGHT, {0.0: "mission"})
+        plot = drawn_once("mission", _mission)
         self._chosen, self._revolutions = (renderer.data_source for renderer in plot.renderers)
-        plot.renderers[1].glyph.update(fill_color="colour", line_color=None)
-        years = year_ticks()
-        plot.xaxis.update(ticker=FixedTicker(ticks=list(years)), major_label_overrides=years)
         box = RangeTool(x_range=self._x, start_gesture="pan")
         box.overlay.update(fill_color=ACCENT, fill_alpha=0.14, line_color=ACCENT, line_alpha=0.9)
         plot.tools = [box]
-        plot.toolbar_location = None
         return plot
 
     def refresh(self) -> None:
@@ -129,7 +115,11 @@ class CoverageStrips:
             return
         shown = self._session.shown
         used = batches_selected(look, shown, selected) if selected and look.findings[shown] else None
-        self._batches.data = batch_columns([batch for batch in look.state.batches if batch.job == shown], used)
+        batches = [batch for batch in look.state.batches if batch.job == shown]
+        job = (look.state.run_id, look.state.plan_version, shown)
+        if self._observed[0] != job:
+            self._observed = (job, observed(look.plan.pointings, batches))
+        self._batches.data = batch_columns(batches, used, self._observed[1])
 
     def follow(self, time_range: tuple[float, float] | None) -> None:
         """Draw the band of the selected range (IJD)."""
@@ -156,9 +146,36 @@ class CoverageStrips:
         self._session.request.param.update(**interval_values(spans))
 
 
-def _rendered(picture: Any, x_range: Any, height: int, names: Mapping[float, str]) -> Any:
+def _strip() -> Any:
+    picture = strip_picture(scw_columns(_NOTHING), batch_columns(()), span_columns(()))
+    plot = _rendered(picture, STRIP, {0.72: "ScW", 0.14: "batches"})
+    for renderer in plot.renderers[1:]:
+        renderer.glyph.update(fill_color="colour", fill_alpha="alpha", line_color=None)
+    plot.renderers[0].glyph.update(line_color=ACCENT, line_alpha=0.8, line_width=1)
+    plot.y_range.update(start=-0.06, end=1.08)
+    wheel, pan = WheelZoomTool(dimensions="width"), PanTool(dimensions="width")
+    hover = [
+        HoverTool(renderers=[plot.renderers[1]], tooltips=TOOLTIPS, formatters={"@utc": "datetime"}),
+        HoverTool(renderers=[plot.renderers[2]], tooltips=[("batch", "@state"), ("", "@scw ScW")]),
+    ]
+    plot.tools = [pan, wheel, ResetTool(), *hover]
+    plot.toolbar.update(active_scroll=wheel, logo=None, autohide=True)
+    return plot
+
+
+def _mission() -> Any:
+    plot = _rendered(mission_picture(mission_columns(_NOTHING), span_columns(())), MISSION_HEIGHT, {0.0: "mission"})
+    start, stop = (edge + IJD_0_MJD for edge in mission_edges())
+    plot.x_range = Range1d(start=start - 60, end=stop + 60)
+    plot.renderers[1].glyph.update(fill_color="colour", line_color=None)
+    years = year_ticks()
+    plot.xaxis.update(ticker=FixedTicker(ticks=list(years)), major_label_overrides=years)
+    plot.toolbar_location = None
+    return plot
+
+
+def _rendered(picture: Any, height: int, names: Mapping[float, str]) -> Any:
     plot = hv.render(picture.opts(height=height, responsive=True, default_tools=[]))
-    plot.x_range = x_range
     plot.update(border_fill_color=None, background_fill_color=None, outline_line_color=None, output_backend="canvas", title=None)
     plot.update(height=height, sizing_mode="stretch_width", min_border_left=LEFT, min_border_right=14)
     plot.update(min_border_top=0, min_border_bottom=0)

@@ -24,8 +24,10 @@ from components.sources import SourcesView
 from components.spectra import SpectraView
 from components.time import TimeView
 from components.truth import TruthView
+from components.turn import in_turn
 from dashboard.errors import DashboardError
 from dashboard.session import Session
+from dashboard.watcher import watcher
 
 REFRESH_MS = 400
 gc.freeze()  # of the libraries loaded so far nothing is ever garbage: a full collection would look through all of it, session by session
@@ -39,8 +41,7 @@ class Page(pn.viewable.Viewer):
         super().__init__(**params)
         self._session = session
         self._loaded = False
-        if run_id:
-            session.open(run_id)
+        self._run_id = run_id
         sky, self._ask = SkyView(session), AskView(session)
         self._side = pn.Column(
             SourcesView(session, sky), HistogramView(session), css_classes=["side"], sizing_mode="stretch_both", margin=0
@@ -64,10 +65,17 @@ class Page(pn.viewable.Viewer):
         """The first batch comes seconds sooner when the worker has been loading while the visitor was choosing."""
         self._loaded = True
         try:
+            if self._run_id:
+                await self._open()
             self._ask.suggest(await asyncio.to_thread(self._session.suggestions))
             await asyncio.to_thread(self._session.warm)
         except DashboardError as error:
             self._session.refuse(error)
+
+    async def _open(self) -> None:
+        """Show the run the address names, once its files have been read: whoever else is served does not wait for them."""
+        watch = await asyncio.to_thread(watcher(self._session.settings).watch, self._run_id)
+        in_turn(lambda: self._session.open(watch.run_id))
 
     def _arrange(self, *_: Any) -> None:
         """Show the panes of what the run, or the plan, makes; each is built when it is first needed."""
@@ -104,7 +112,7 @@ class Page(pn.viewable.Viewer):
         if event.new is None:
             return
         if self._session.editing:
-            self._session.take_edited()
+            in_turn(self._session.take_edited)
             return
         try:
             await asyncio.to_thread(self._session.use_catalog)

@@ -10,7 +10,8 @@ import panel as pn
 from bokeh.models import CustomJS, HoverTool, PanTool, ResetTool, WheelZoomTool
 
 from assets import asset_path
-from components.elements.pointings import field_wcs, pointing_columns, pointing_picture
+from components.drawn_once import drawn_once
+from components.elements.pointings import field_wcs, pointing_columns, pointing_layers, pointing_picture
 from dashboard.session import Session
 
 
@@ -35,9 +36,14 @@ class PointingMap:
             self._of = (coverage, radius)
             self._wcs, side = field_wcs(ahead.target.ra, ahead.target.dec, radius)
             dots = self._dots(seen, chosen)
-            plot = _styled(hv.render(pointing_picture(dots, self._wcs, side, radius, ahead.target.name).opts(responsive=True)), side)
+            field = (dots, self._wcs, side, radius, ahead.target.name)
+            plot = drawn_once(("pointings", side, radius), lambda: _styled(pointing_picture(*field), side))
+            for renderer, columns in zip(plot.renderers, pointing_layers(*field), strict=True):
+                renderer.data_source.data = columns
             self._source = plot.renderers[3].data_source
-            self._source.data = dots
+            square = CustomJS(args={"fig": plot, "shape": [side, side]}, code=asset_path("square_pixels.js").read_text())
+            plot.js_on_change("inner_width", square)
+            plot.js_on_change("inner_height", square)
             self.pane = pn.pane.Bokeh(plot, sizing_mode="stretch_both", css_classes=["pointing-map"])
         else:
             self._source.data = self._dots(seen, chosen)
@@ -47,7 +53,8 @@ class PointingMap:
         return pointing_columns(coverage.ra[seen], coverage.dec[seen], coverage.off_axis[seen], chosen, self._wcs)
 
 
-def _styled(plot: Any, side: int) -> Any:
+def _styled(picture: hv.Overlay, side: int) -> Any:
+    plot = hv.render(picture.opts(responsive=True))
     plot.update(
         border_fill_color=None, background_fill_color=None, outline_line_color=None, output_backend="canvas", title=None, min_border=0
     )
@@ -62,7 +69,6 @@ def _styled(plot: Any, side: int) -> Any:
     plot.tools = [pan, wheel, ResetTool(), HoverTool(renderers=[dots], tooltips=[("pointings", "@count")])]
     plot.html_attributes = {"role": "img", "aria-label": "Where the telescope pointed around the target"}
     plot.toolbar.update(active_drag=pan, active_scroll=wheel, logo=None, autohide=True)
-    square = CustomJS(args={"fig": plot, "shape": [side, side]}, code=asset_path("square_pixels.js").read_text())
-    plot.js_on_change("inner_width", square)
-    plot.js_on_change("inner_height", square)
+    for axis_range in (plot.x_range, plot.y_range):
+        axis_range.update(start=-0.5, end=side - 0.5)
     return plot

@@ -10,6 +10,7 @@ from typing import Any
 
 import panel as pn
 
+from components.turn import in_turn
 from components.words import Words
 from dashboard.errors import DashboardError
 from dashboard.run_acts import MOST
@@ -106,7 +107,7 @@ class RunsView(pn.viewable.Viewer):
             self._delete.label = "Delete with its files: sure?"
             return
         if await self._act(lambda: self._session.acts.delete(run.run_id)):
-            self._session.leave_run()
+            in_turn(self._session.leave_run)
             await self.refresh()
 
     async def _act(self, act: Callable[[], object]) -> bool:

@@ -19,6 +19,7 @@ from components.elements.rgb import CUBE
 from components.elements.scale import Scale, scale_for
 from components.job_words import series_name
 from components.pane import Pane, empty_state
+from components.pane_turn import PaneTurn
 from components.part_slider import PartSlider
 from components.pointing_map import PointingMap
 from components.sheet import page_sheet
@@ -85,8 +86,8 @@ class SkyView(pn.viewable.Viewer):
         self._jobs: Menu | None = None
         self._slider: PartSlider | None = None
         self._pointings: PointingMap | None = None
-        session.param.watch(lambda *_: self.refresh(), "product_version")
-        session.ahead.param.watch(lambda *_: self._point(), ["coverage", "spans", "target"])
+        session.param.watch(PaneTurn(self.refresh), "product_version")
+        session.ahead.param.watch(PaneTurn(self._point), ["coverage", "spans", "target"])
         session.selection.param.watch(self._selected, ["source", "place"])
         self.look.param.watch(lambda *_: self.refresh(), ["plane", "stretch", "colours", "limits", "locked", "arrangement"])
         self.look.param.watch(lambda *_: self._lay_over(), ["grid", "names", "catalogue", "pointings", "regions", "tool"])

@@ -1,4 +1,4 @@
-"""One map as a figure: built by HoloViews once for every grid of pixels, afterwards only its sources change."""
+"""One map as a figure: drawn by HoloViews once for every shape, afterwards only its sources change."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bokeh.models.annotations import ColorBar, Label
 from numpy.typing import NDArray
 
 from assets import asset_path
+from components.drawn_once import drawn_once
 from components.elements.colours import BACKGROUND
 from components.elements.graticule import graticule
 from components.elements.names import legible
@@ -67,9 +68,15 @@ class SkyFigure:
         self._window = around(mosaic.shape, (-0.5, nx - 0.5), (-0.5, ny - 0.5))
         self._over: dict[str, ColumnDataSource] = {}
         self._facts, self._exposure = ColumnDataSource(), ColumnDataSource()
-        self._frame: tuple[Any, ...] = ("fk5", None)
-        self.plot: Any = self._rendered(findings, layers[0])
+        self._frame: tuple[Any, ...] = ("", None)
+        self.plot: Any = drawn_once(("sky", mosaic.shape), lambda: _drawn(layers[0], mosaic, findings.sources))
         plot = self.plot
+        self._pan = plot.toolbar.active_drag
+        drawn = _renderers(plot)
+        self._image, self._mapper = drawn["Image", None].data_source, drawn["Image", None].glyph.color_mapper
+        self._lines, self._labels = drawn["MultiLine", None].data_source, drawn["Text", "text"].data_source
+        self._called: dict[str, list[Any]] = {"x": [], "y": [], "name": []}
+        self._names, self._rings = drawn["Text", "name"], drawn["Scatter", None].data_source
         if beside is not None:
             plot.x_range, plot.y_range = beside.plot.x_range, beside.plot.y_range
         self._draw()
@@ -84,31 +91,6 @@ class SkyFigure:
         plot.js_on_event(MouseLeave, CustomJS(args={"out": readout}, code="out.text = out.tags[0]"))
         self._readout = readout
         plot.on_event(RangesUpdate, self._moved)
-
-    def _rendered(self, findings: Findings, indices: NDArray[np.uint8]) -> Any:
-        picture = sky_picture(indices, self._mosaic.wcs, findings.sources)
-        plot = hv.render(picture.opts(responsive=True, xaxis=None, yaxis=None, default_tools=[], toolbar="above"))
-        wheel, pan = WheelZoomTool(zoom_on_axis=False), PanTool()
-        plot.tools = [pan, wheel, BoxZoomTool(match_aspect=True), ResetTool(), SaveTool()]
-        plot.toolbar.update(active_scroll=wheel, active_drag=pan, logo=None, stylesheets=[TOOLBAR])
-        plot.update(
-            border_fill_color=None, background_fill_color=BACKGROUND, outline_line_color=None, min_border=0, output_backend="canvas"
-        )
-        plot.update(title=None, css_classes=["sky"], toolbar_inner=True)
-        plot.x_range.update(bounds=None, min_interval=8)
-        plot.y_range.update(bounds=None, min_interval=8)
-        self._pan = pan
-        drawn = {(type(r.glyph).__name__, getattr(r.glyph, "text", None)): r for r in plot.renderers}
-        self._image, self._mapper = drawn["Image", None].data_source, drawn["Image", None].glyph.color_mapper
-        self._lines, self._labels = drawn["MultiLine", None].data_source, drawn["Text", "text"].data_source
-        self._called: dict[str, list[Any]] = {"x": [], "y": [], "name": []}
-        self._names, rings = drawn["Text", "name"], drawn["Scatter", None]
-        # Where all first rings have one colour, HoloViews writes it into the glyph: later ones need their own.
-        rings.update(selection_glyph=None, nonselection_glyph=None, hover_glyph=None, muted_glyph=None)
-        rings.glyph.update(line_color="line_color", line_width="line_width", size="size")
-        self._names.glyph.update(x_offset=12, y_offset=4)
-        self._rings = rings.data_source
-        return plot
 
     def draw(self, mosaic: Mosaic, layers: Layers) -> None:
         """Show other values on the same grid."""
@@ -270,6 +252,29 @@ class SkyFigure:
             return
         self._window = around((shape[0], shape[1]), x, y)
         self._draw()
+
+
+def _renderers(plot: Any) -> dict[tuple[str, str | None], Any]:
+    """By glyph, and by the column of its text."""
+    return {(type(r.glyph).__name__, getattr(r.glyph, "text", None)): r for r in plot.renderers}
+
+
+def _drawn(indices: NDArray[np.uint8], mosaic: Mosaic, sources: SourceTable) -> Any:
+    picture = sky_picture(indices, mosaic.wcs, sources)
+    plot = hv.render(picture.opts(responsive=True, xaxis=None, yaxis=None, default_tools=[], toolbar="above"))
+    wheel, pan = WheelZoomTool(zoom_on_axis=False), PanTool()
+    plot.tools = [pan, wheel, BoxZoomTool(match_aspect=True), ResetTool(), SaveTool()]
+    plot.toolbar.update(active_scroll=wheel, active_drag=pan, logo=None, stylesheets=[TOOLBAR])
+    plot.update(border_fill_color=None, background_fill_color=BACKGROUND, outline_line_color=None, min_border=0, output_backend="canvas")
+    plot.update(title=None, css_classes=["sky"], toolbar_inner=True)
+    plot.x_range.update(bounds=None, min_interval=8)
+    plot.y_range.update(bounds=None, min_interval=8)
+    names, rings = (_renderers(plot)[glyph] for glyph in (("Text", "name"), ("Scatter", None)))
+    # Where all first rings have one colour, HoloViews writes it into the glyph: later ones need their own.
+    rings.update(selection_glyph=None, nonselection_glyph=None, hover_glyph=None, muted_glyph=None)
+    rings.glyph.update(line_color="line_color", line_width="line_width", size="size")
+    names.glyph.update(x_offset=12, y_offset=4)
+    return plot
 
 
 def _grid(mosaic: Mosaic, frame: str, window: tuple[float, float, float, float] | None) -> tuple[Any, Any]:

@@ -130,16 +130,17 @@ class SourceDetail(pn.viewable.Viewer):
         return f"Expected here, {job.band[0]:g}–{job.band[1]:g} keV: {_limit(chosen)} in the chosen time; {_limit(ever)} in 22 years."
 
     def _draw(self, strip: Strip) -> None:
-        columns = strip_columns(strip)
+        series = {"batch": strip_columns(strip)}
         if self._chart is None:
-            picture = strip_chart(columns, self._session.sources.flux_unit)
-            self._chart = Chart(picture, ("batch",), LAYERS, TOOLTIPS, selected=self._selected)
+            unit = self._session.sources.flux_unit
+            self._chart = Chart(strip_chart, series, LAYERS, TOOLTIPS, unit, selected=self._selected)
             plot = self._chart.plot
             plot.update(height=HEIGHT, toolbar_location=None, sizing_mode="stretch_width", min_border_left=10)
             plot.xaxis.visible = plot.yaxis.visible = plot.xgrid.visible = False
             plot.ygrid.ticker = FixedTicker(ticks=[0.0])
             self._frame.append(pn.pane.Bokeh(plot, sizing_mode="stretch_width", height=HEIGHT))
-        self._chart.draw({"batch": columns})
+        else:
+            self._chart.draw(series)
 
     def _selected(self, start: float, stop: float) -> None:
         self._session.selection.time_range = (start - IJD_0_MJD, stop - IJD_0_MJD)

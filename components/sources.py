@@ -12,6 +12,7 @@ from bokeh.models.widgets.tables import NumberFormatter
 
 from components.choices import Chips
 from components.pane import Pane, empty_state
+from components.pane_turn import PaneTurn
 from components.sky import SkyView
 from components.source_detail import SourceDetail
 from components.words import Words
@@ -103,7 +104,7 @@ class SourcesView(pn.viewable.Viewer):
         )
         self._kinds.param.watch(lambda *_: self.refresh(), "value")
         self._find.param.watch(lambda *_: self.refresh(), "value_input")
-        session.param.watch(lambda *_: self.refresh(), "product_version")
+        session.param.watch(PaneTurn(self.refresh), "product_version")
         session.param.watch(self._take_strips, "beat")
         session.selection.param.watch(lambda *_: self.refresh(), "source")
         self.refresh()

@@ -12,6 +12,7 @@ from components.chart import Chart
 from components.elements.spectrum import LAYERS, LIMIT_SIGMA, spectrum_columns, spectrum_picture
 from components.job_words import series_name
 from components.pane import Pane, empty_state
+from components.pane_turn import PaneTurn
 from components.source_menu import SourceMenu
 from components.words import Words
 from dashboard.analysis.grouping import GroupedSpectrum, grouped_channels, regrouped
@@ -83,10 +84,11 @@ class SpectraView(pn.viewable.Viewer):
         self._ask.on_click(self._ask_curve)
         bar, menu = [self._ask], [self._sources.widget]
         self._pane = Pane("Energy", bar=bar, menu=menu, body=empty_state(EMPTY), foot=self._told, css_class="energy-pane")
-        session.param.watch(lambda *_: self.refresh(), "product_version")
+        turn = PaneTurn(self.refresh)
+        session.param.watch(turn, "product_version")
         session.selection.param.watch(lambda *_: self.refresh(), "source")
         session.selection.param.watch(self._follow, "energy_range")
-        self.refresh()
+        turn()
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._pane.__panel__()
@@ -112,8 +114,7 @@ class SpectraView(pn.viewable.Viewer):
 
     def _draw(self, series: dict[str, Any]) -> None:
         if self._chart is None or self._chart.labels != tuple(series):
-            self._chart = Chart(spectrum_picture(series), tuple(series), LAYERS, TOOLTIPS, selected=self._selected)
-            self._chart.draw(series)
+            self._chart = Chart(spectrum_picture, series, LAYERS, TOOLTIPS, selected=self._selected)
             self._pane.body = self._chart.pane
             self._follow()
         else:

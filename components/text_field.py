@@ -65,15 +65,15 @@ class TextField(pn.widgets.TextInput):
 
         def typed(event: Any) -> None:
             before, self._refused = self._refused, None
-            if event.new == write(getattr(request, name)):
-                if before is not None:
-                    request.param.trigger(name)  # nothing has changed, but the fault is gone
-                return
             try:
-                request.param.update(**{name: read(event.new)})
+                if event.new != write(getattr(request, name)):
+                    request.param.update(**{name: read(event.new)})
             except RequestError as error:
                 self._refused = error
                 refuse(error)
+                return
+            if before is not None:
+                request.param.trigger(name)  # its fault goes, even where it is what was asked before
 
         def remind(*_: Any) -> None:
             """Whoever judges the request anew does not know what stands here."""

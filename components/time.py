@@ -19,6 +19,7 @@ from components.elements.light_curve import LAYERS, MOST, drawn_rows, light_curv
 from components.job_words import series_name
 from components.light_curves import BINS, TOOLTIPS, Shown, brightest, shown, told
 from components.pane import Pane, empty_state
+from components.pane_turn import PaneTurn
 from components.source_menu import SourceMenu
 from components.words import Words
 from dashboard.plan.coverage import FULLY
@@ -68,9 +69,10 @@ class TimeView(pn.viewable.Viewer):
         self._drag_words = Words("drag to", "pane-title", "quiet", visible=False)
         bar, menu = [self._drag_words, self._drag, self._clear], [self._sources.widget, self._bins]
         self._pane = Pane("Time", bar=bar, menu=menu, body=empty_state(LOOKING), foot=self._told, css_class="time-pane")
-        session.param.watch(lambda *_: self.refresh(), ["product_version", "shown"])
+        turn = PaneTurn(self.refresh)
+        session.param.watch(turn, ["product_version", "shown"])
         session.param.watch(lambda *_: self._strips.draw_batches() if self._strips else None, "run")
-        session.ahead.param.watch(lambda *_: self.refresh(), ["coverage", "spans", "problem"])
+        session.ahead.param.watch(turn, ["coverage", "spans", "problem"])
         session.request.param.watch(lambda *_: self._told.param.update(value=self._status()), ["src_name", "instrument", "radius"])
         session.selection.param.watch(lambda *_: self.refresh(), "source")
         session.selection.param.watch(self._follow, "time_range")
@@ -169,10 +171,11 @@ class TimeView(pn.viewable.Viewer):
             series[label] = light_curve_columns(each.curve, rows)
         if self._chart is None or self._chart.labels != tuple(series):
             unit = ", ".join(dict.fromkeys(each.curve.unit for each in self._curves.values() if each.curve))
-            picture = light_curve_picture(series, unit)
-            self._chart = Chart(picture, tuple(series), LAYERS, TOOLTIPS, x_range=self._x, selected=self._selected, utc="datetime")
+            picture = light_curve_picture
+            self._chart = Chart(picture, series, LAYERS, TOOLTIPS, unit, x_range=self._x, selected=self._selected, utc="datetime")
             self._chart.plot.on_event(RangesUpdate, self._look_at)
-        self._chart.draw(series)
+        else:
+            self._chart.draw(series)
 
     @property
     def _view(self) -> tuple[float, float]:

@@ -49,7 +49,7 @@ class PublishedRun:
         self.version += 1
         match product:
             case float():
-                self._write(job, "mosaic", lambda path: write_mosaic(_mosaic(product), path))
+                self._write(job, "mosaic", lambda path: write_mosaic(_mosaic(product, self.plan.jobs[job].band), path))
                 self._write(job, "sources", lambda path: write_sources(SourceTable((CRAB,)), path))
             case [Spectrum(), *_]:
                 self._write(job, "spectra", lambda path: write_spectra(SpectrumSet(tuple(product)), path))
@@ -74,7 +74,7 @@ class PublishedRun:
         wait_until(current, "the session does not see what was published")
 
 
-def _mosaic(flux: float) -> Mosaic:
+def _mosaic(flux: float, band: tuple[float, float] | None) -> Mosaic:
     plane = np.full((16, 16), flux, dtype="f4")
     grid = Grid("TAN", (83.6, 22.0), 0.08, (16, 16), (8.0, 8.0))
-    return Mosaic(plane, np.ones_like(plane), plane, np.ones_like(plane), grid.wcs)
+    return Mosaic(plane, np.ones_like(plane), plane, np.ones_like(plane), grid.wcs, band=band)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from dashboard.plan.forecast import forecast, spans_of
 from dashboard.request.checks import problems
 from dashboard.request.request import Request
 from dashboard.request.times import MISSION, TimePoint
-from tests.dispatcher.replay import answer, serving
+from tests.dispatcher.replay import Server, answer, serving
 from tests.mission import FIRST_DAY, SILENT, coverage, document, questions, reply, settings_at
 from tests.runs.sky_dispatcher import CRAB
 from tests.waiting import wait_until
@@ -52,7 +53,7 @@ def _pairs(values: dict[str, Any]) -> list[tuple[str, str]]:
 def test_joined_intervals_hold_what_any_of_them_holds(spans: list[tuple[float, float]], added: tuple[float, float]) -> None:
     together = joined(spans, added)
     assert all(start < stop for start, stop in together)
-    assert all(before[1] < after[0] for before, after in zip(together, together[1:], strict=False))
+    assert all(before[1] < after[0] for before, after in pairwise(together))
     for moment in np.arange(-1, 54, 0.5).tolist():
         before, after = (any(start <= moment <= stop for start, stop in some) for some in ((*spans, added), together))
         assert after == before, moment
@@ -63,9 +64,14 @@ def asked(**values: Any) -> Request:
 
 
 @pytest.fixture
-def ahead(tmp_path: Path) -> Iterator[tuple[Ahead, Any]]:
+def server() -> Iterator[Server]:
     with serving([reply()]) as server:
-        yield Ahead(settings_at(tmp_path, server)), server
+        yield server
+
+
+@pytest.fixture
+def ahead(tmp_path: Path, server: Server) -> Ahead:
+    return Ahead(settings_at(tmp_path, server))
 
 
 def until_known(ahead: Ahead, request: Request) -> None:
@@ -76,8 +82,7 @@ def until_known(ahead: Ahead, request: Request) -> None:
     wait_until(known, "nothing becomes known of the target")
 
 
-def test_a_known_target_tells_each_change_of_the_request_at_once(ahead: tuple[Ahead, Any]) -> None:
-    ahead, server = ahead
+def test_a_known_target_tells_each_change_of_the_request_at_once(ahead: Ahead, server: Server) -> None:
     until_known(ahead, asked())
     assert ahead.forecast.n_scw == 60
     assert ahead.target.ra == CRAB[0]
@@ -91,8 +96,7 @@ def test_a_known_target_tells_each_change_of_the_request_at_once(ahead: tuple[Ah
     assert len(questions(server)) == 1
 
 
-def test_nothing_is_done_while_nothing_changes(ahead: tuple[Ahead, Any]) -> None:
-    ahead, server = ahead
+def test_nothing_is_done_while_nothing_changes(ahead: Ahead, server: Server) -> None:
     request = asked()
     until_known(ahead, request)
     told: list[Any] = []
@@ -105,24 +109,22 @@ def test_nothing_is_done_while_nothing_changes(ahead: tuple[Ahead, Any]) -> None
     assert len(server.requests) == 1
 
 
-def test_what_cannot_be_read_has_no_forecast_and_what_is_read_again_has(ahead: tuple[Ahead, Any]) -> None:
-    ahead, server = ahead
+def test_what_cannot_be_read_has_no_forecast_and_what_is_read_again_has(ahead: Ahead, server: Server) -> None:
     request = asked()
     until_known(ahead, request)
     known = ahead.coverage
     ahead.refresh(None)
-    assert ahead.forecast is None
+    assert not ahead.forecast
     assert ahead.coverage is known, "the figures stand while somebody types"
     ahead.refresh(request)
     assert ahead.forecast.n_scw == 60
     assert len(server.requests) == 1
 
 
-def test_what_stands_in_the_way_of_a_forecast_is_its_problem_until_it_is_mended(ahead: tuple[Ahead, Any]) -> None:
-    ahead, _ = ahead
+def test_what_stands_in_the_way_of_a_forecast_is_its_problem_until_it_is_mended(ahead: Ahead) -> None:
     until_known(ahead, asked())
     ahead.refresh(asked(product="spectrum", make_image=True))
-    assert ahead.forecast is None
+    assert not ahead.forecast
     assert "use_default_catalog and make_image are both on" in ahead.problem
     assert ahead.coverage is not None
     ahead.refresh(asked(product="spectrum"))
@@ -134,7 +136,7 @@ def test_an_archive_that_does_not_answer_says_so_and_is_asked_again_on_demand(tm
     with serving([SILENT, reply()]) as server:
         ahead, request = Ahead(settings_at(tmp_path, server)), asked()
         until_known(ahead, request)
-        assert ahead.forecast is None
+        assert not ahead.forecast
         assert "The timesystem" in ahead.problem
         ahead.refresh(request)
         assert len(questions(server)) == 1, "not by itself"
@@ -152,7 +154,12 @@ def test_until_the_archive_answers_there_is_neither_a_forecast_nor_a_problem(tmp
     with serving(lambda _: reply() if gate.wait(30) else SILENT) as server:
         ahead, request = Ahead(settings_at(tmp_path, server)), asked()
         ahead.refresh(request)
-        wait_until(lambda: ahead.refresh(request) is None and ahead.target is not None, "the given position is known at once")
+
+        def placed() -> bool:
+            ahead.refresh(request)
+            return ahead.target is not None
+
+        wait_until(placed, "the given position is not known")
         assert (ahead.forecast, ahead.coverage, ahead.problem) == (None, None, "")
         gate.set()
         until_known(ahead, request)

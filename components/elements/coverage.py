@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import holoviews as hv
@@ -11,6 +11,7 @@ from astropy.time import Time
 
 from components.elements.off_axis import off_axis_colours
 from components.elements.series import ACCENT
+from dashboard.archive.pointings import Pointings
 from dashboard.plan.coverage import Strip
 from dashboard.request.times import IJD_0_MJD
 from dashboard.runs.run_state import BatchState
@@ -26,6 +27,7 @@ BATCHES: Final = {
 WAITING: Final = "#9aa7b5"
 LEAST_DAYS: Final = 0.012
 """A science window is drawn at least as wide as it is: 17 minutes, where the archive's own edges are closer."""
+GAP_DAYS: Final = 0.2
 YEARS: Final = range(2003, 2026)
 
 Columns = dict[str, Any]
@@ -59,18 +61,39 @@ def scw_columns(strip: Strip) -> Columns:
     }
 
 
-def batch_columns(batches: Sequence[BatchState], used: frozenset[str] | None = None) -> Columns:
-    """Columns of a job's batches; pale those that are not `used`."""
-    kept = [batch for batch in batches if np.isfinite(batch.tstart) and batch.state != "excluded"]
+def observed(pointings: Pointings, batches: Sequence[BatchState]) -> dict[str, tuple[tuple[float, float], ...]]:
+    """By batch: the stretches of time (IJD) that its science windows fill, gaps longer than `GAP_DAYS` left open."""
+    place = {swid: row for row, swid in enumerate(pointings.swid)}
+    found = {}
+    for batch in batches:
+        rows = np.array(sorted(place[scw[:12]] for scw in batch.scw if scw[:12] in place), dtype=np.intp)
+        if len(rows):
+            start, stop = pointings.tstart[rows], pointings.tstop[rows]
+            gaps = np.flatnonzero(start[1:] - stop[:-1] > GAP_DAYS)
+            found[batch.batch_id] = tuple(zip(start[np.append(0, gaps + 1)].tolist(), stop[np.append(gaps, -1)].tolist(), strict=True))
+    return found
+
+
+def batch_columns(
+    batches: Sequence[BatchState], used: frozenset[str] | None = None, stretches: Mapping[str, Sequence[tuple[float, float]]] | None = None
+) -> Columns:
+    """Columns of a job's batches; pale those that are not `used`. Each fills its `observed` stretches where they are given."""
+    boxes = [
+        (batch, span)
+        for batch in batches
+        if batch.state != "excluded"
+        for span in (stretches or {}).get(batch.batch_id, [(batch.tstart, batch.tstop)])
+        if np.isfinite(span[0])
+    ]
     return {
-        "left": np.array([batch.tstart for batch in kept], dtype=float) + IJD_0_MJD,
-        "right": np.array([batch.tstop for batch in kept], dtype=float) + IJD_0_MJD,
-        "bottom": np.full(len(kept), BATCH_ROW[0]),
-        "top": np.full(len(kept), BATCH_ROW[1]),
-        "colour": [BATCHES.get(batch.state, WAITING) for batch in kept],
-        "alpha": [1.0 if used is None or batch.batch_id in used else 0.3 for batch in kept],
-        "state": [batch.state + (f": {batch.reason}" if batch.reason else "") for batch in kept],
-        "scw": [len(batch.scw) for batch in kept],
+        "left": np.array([span[0] for _, span in boxes], dtype=float) + IJD_0_MJD,
+        "right": np.array([span[1] for _, span in boxes], dtype=float) + IJD_0_MJD,
+        "bottom": np.full(len(boxes), BATCH_ROW[0]),
+        "top": np.full(len(boxes), BATCH_ROW[1]),
+        "colour": [BATCHES.get(batch.state, WAITING) for batch, _ in boxes],
+        "alpha": [1.0 if used is None or batch.batch_id in used else 0.3 for batch, _ in boxes],
+        "state": [batch.state + (f": {batch.reason}" if batch.reason else "") for batch, _ in boxes],
+        "scw": [len(batch.scw) for batch, _ in boxes],
     }
 
 

@@ -56,6 +56,19 @@ def circle(radius: float, side: int) -> dict[str, NDArray[np.float64]]:
     return {"x": (side - 1) / 2 + reach * np.cos(turn), "y": (side - 1) / 2 + reach * np.sin(turn)}
 
 
+def pointing_layers(dots: dict[str, Any], wcs: WCS, side: int, radius: float, name: str) -> tuple[dict[str, Any], ...]:
+    """Columns of all that `pointing_picture` draws, in its order."""
+    grid, edge, middle = graticule(wcs, (side, side)), circle(radius, side), [(side - 1) / 2]
+    return (
+        {"xs": [line[:, 0] for line in grid.lines], "ys": [line[:, 1] for line in grid.lines]},
+        {key: [label[i] for label in grid.labels] for i, key in enumerate(("x", "y", "text"))},
+        {"xs": [edge["x"]], "ys": [edge["y"]]},
+        dots,
+        {"x": middle, "y": middle},
+        {"x": middle, "y": middle, "name": [name]},
+    )
+
+
 def pointing_picture(dots: dict[str, Any], wcs: WCS, side: int, radius: float, name: str) -> hv.Overlay:
     """Grid, circle, dots (their places alone: colours change with what is chosen) and the target, in this order."""
     grid = graticule(wcs, (side, side))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import holoviews as hv
@@ -30,8 +31,9 @@ def strip_columns(strip: Strip) -> dict[str, dict[str, Any]]:
     }
 
 
-def strip_chart(columns: dict[str, dict[str, Any]], unit: str) -> hv.Overlay:
-    """Both layers, in the order of `LAYERS`."""
+def strip_chart(series: Mapping[str, dict[str, dict[str, Any]]], unit: str) -> hv.Overlay:
+    """Both layers of the one strip, in the order of `LAYERS`."""
+    (columns,) = series.values()
     bars, points = (columns[name] for name in LAYERS)
     return hv.Overlay(
         [

@@ -176,11 +176,11 @@ class Visitor:
         self.page.get_by_role("button", name="Run", exact=True).wait_for(timeout=60_000)
 
     def field(self, label: str) -> Any:
-        return self.page.get_by_label(label)
+        return self.page.get_by_label(label, exact=True)
 
     def fill(self, label: str, text: str) -> None:
-        self.page.get_by_label(label).fill(text)
-        self.page.get_by_label(label).press("Tab")
+        self.field(label).fill(text)
+        self.field(label).press("Tab")
 
     def click(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()

@@ -28,7 +28,7 @@ def test_every_example_shows_its_plan_before_anything_is_sent(site: Served, visi
         visitor.read(re.compile(rf"{re.escape(values['src_name'])} \d+\.\d{{4}} [+-]\d+\.\d{{4}} \(simulated"))
         expect(plan).to_have_text(re.compile(r"^\d+ ScW · [\d.]+ [kM]s · \d+ batch"))
         visitor.read(re.compile(r"^about \d+ (s|min)|^nothing left"))
-        visitor.read("1σ at the target")
+        visitor.read("5σ limit, more near bright sources:")
         visitor.read("anonymous is enough")
     assert shared_observatory.get("/observatory/knobs")["counts"]["submissions"] == before
 
@@ -36,6 +36,7 @@ def test_every_example_shows_its_plan_before_anything_is_sent(site: Served, visi
 def test_every_control_has_its_unit_and_its_help(site: Served, visitor: Visitor) -> None:
     visitor.open(site.url)
     visitor.unfold()
+    visitor.click("edit")
     for label, unit in UNITS.items():
         text = f"{label} [{unit}]" if unit else label
         expect(visitor.page.get_by_label(text, exact=True)).to_have_count(1)

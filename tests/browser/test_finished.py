@@ -56,7 +56,7 @@ def test_the_sky_shows_a_grid_all_planes_and_the_source_that_is_chosen(finished:
         expect(button).to_have_class(re.compile("bk-active"))
         visitor.page.wait_for_function(SHOWN, arg=plane)
         visitor.page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.6 * box["height"])
-        told = visitor.page.locator(".readout").get_by_text(re.compile(rf"RA .* {plane} [≈≥] .*{unit}"))
+        told = visitor.page.locator(".readout").get_by_text(re.compile(rf"RA .* {plane} [≈≤≥] .*{unit}"))
         told.wait_for()
     ra, dec, lon, lat = (float(value.replace("−", "-")) for value in re.findall(rf"(?:RA|Dec|ℓ|b) {NUMBER}", told.inner_text()))
     galactic = SkyCoord(ra, dec, unit="deg").galactic

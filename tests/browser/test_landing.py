@@ -86,7 +86,7 @@ def test_the_page_tells_the_truth_and_stands_still_while_batches_land(
     assert counts == sorted(counts)
     assert counts[-1] == 6
     assert set(counts) & set(range(1, 6)), "batches land one after the other"
-    assert seen["count"] == 6, "header, request, line of truth, three panes"
+    assert seen["count"] == 7, "header, request, line of truth, four panes"
     assert seen["jump"] <= 1, "nothing moves while data land"
     assert len(seen["told"]) > then, "batches landed after the zoom"
     assert visitor.page.evaluate(VIEW) == near, "zoom stays with the user"

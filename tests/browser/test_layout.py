@@ -38,7 +38,7 @@ def overlap(a: list[float], b: list[float]) -> bool:
 def check(visitor: Visitor, width: int, height: int) -> None:
     page: dict[str, Any] = visitor.page.evaluate(BOXES)
     boxes: dict[str, list[float]] = page["boxes"]
-    assert len(boxes) == 6, "header, request, line of truth, three panes"
+    assert len(boxes) == 7, "header, request, line of truth, four panes"
     assert page["width"] <= width, "no horizontal scroll"
     for (one, a), (other, b) in combinations(boxes.items(), 2):
         assert not overlap(a, b), f"{one} lies over {other}: {a} {b}"
@@ -78,7 +78,7 @@ def test_the_longest_form_keeps_plan_and_run_in_view(site: Served, visitor: Visi
         visitor.page.get_by_label(name, exact=True).check()
     visitor.page.get_by_label("Time bin [s]").wait_for()
     visitor.click("Plan")
-    visitor.read("1σ at the target")
+    visitor.read("5σ limit")
     for button in ("Plan", "Run"):
         box = visitor.page.get_by_role("button", name=button, exact=True).bounding_box()
         assert box is not None

@@ -75,4 +75,4 @@ def test_a_run_is_extended_renamed_found_in_the_list_and_deleted(served: Served,
     visitor.read("No run yet.")
     visitor.read("Nothing asked yet")
     assert RunStore(served.settings).list_runs() == ()
-    assert "run=" not in visitor.page.url
+    visitor.page.wait_for_url(lambda url: "run=" not in url)

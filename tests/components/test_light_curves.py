@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from bokeh.events import RangesUpdate
 
-from components import light_curves
+from components import light_curves, time
 from components.elements.light_curve import DRAWN, MOST, drawn_rows, light_curve_columns, light_curve_picture
-from components.light_curves import LightCurvesView
+from components.time import TimeView
 from components.words import Words
 from dashboard.products.catalog import CatalogSource, SourceCatalog
 from dashboard.products.light_curve import CUT_AT_BATCH_EDGE, LOW_EXPOSURE, TOTAL_ERROR, LightCurve, LightCurveSet
@@ -111,12 +111,12 @@ def test_the_pane_draws_more_of_a_long_curve_the_less_of_it_is_seen(tmp_path: Pa
     plan = plan_of(4, product="lightcurve", use_default_catalog=False, make_image=True, bands=[[28, 40], [40, 80]])
     run = PublishedRun(settings_in(tmp_path / "data"), plan)
     session = looking(run)
-    view = LightCurvesView(session)
+    view = TimeView(session)
 
     def words() -> str:
         return " ".join(text.value for text in view.__panel__().select(Words) if isinstance(text, Words))
 
-    assert light_curves.AWAITED in words()
+    assert time.AWAITED in words()
     RunStore(run.settings).go_on(run.run_id, 0, SourceCatalog((CatalogSource("Crab", 83.6, 22.0),)))
     made = long_curve(50_000)
     run.publish(1, [made, curve([3000.0], "4U 0614+091")])

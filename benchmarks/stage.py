@@ -1,0 +1,198 @@
+"""What the page's benchmarks stand on: an observatory, a page process, browsers, and clients without a screen."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic, perf_counter, sleep
+from typing import Any
+
+import httpx
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from tornado.websocket import WebSocketClientConnection, websocket_connect
+
+from dashboard.settings import Settings
+from tests.conftest import running_observatory
+
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
+EVENT = {"kind": "MessageSent", "msg_type": "bokeh_event"}
+READY = EVENT | {"msg_data": {"type": "event", "name": "document_ready", "values": {"type": "map", "entries": []}}}
+
+
+@dataclass
+class Served:
+    """A page process."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    @property
+    def cpu(self) -> float:
+        """Seconds so far, all threads."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def memory(self) -> float:
+        """Resident MB."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    @property
+    def lag(self) -> float:
+        """Longest pause of its event loop since the last look, seconds."""
+        longest: float = httpx.get(self.url.replace("/app", "/lag"), timeout=30).json()["longest"]
+        return longest
+
+    def spent(self, act: Callable[[], object], seconds: float) -> float:
+        """CPU seconds of an act and what follows it, less what the same time costs when nothing happens."""
+        start, cpu = monotonic(), self.cpu
+        act()
+        sleep(max(0.0, start + seconds - monotonic()))
+        span, used = monotonic() - start, self.cpu - cpu
+        cpu = self.cpu
+        sleep(span)
+        return used - (self.cpu - cpu)
+
+
+@contextmanager
+def serve(settings: Settings) -> Iterator[Served]:
+    """`panel serve dashboard/app.py` without flags, but for the port, and with a watch on its loop."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "panel", "serve", "dashboard/app.py", "--port", str(port)]
+    command += ["--plugins", "dashboard.routes.plugin", "--plugins", "benchmarks.loop_lag"]
+    env = os.environ | {"INTEGRAL_DASHBOARD_DATA": str(settings.data_dir), "INTEGRAL_DASHBOARD_SIMULATED_URL": settings.simulated_url}
+    with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            deadline = monotonic() + 90
+            while True:
+                try:
+                    httpx.get(f"http://127.0.0.1:{port}/health", timeout=2).raise_for_status()
+                    break
+                except httpx.HTTPError:
+                    if process.poll() is not None or monotonic() > deadline:
+                        raise
+                    sleep(0.1)
+            yield Served(f"http://127.0.0.1:{port}/app", process)
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def deployment() -> Iterator[Settings]:
+    """A data folder of its own, and an observatory that answers fast."""
+    with tempfile.TemporaryDirectory() as name, running_observatory(Path(name)) as observatory:
+        yield Settings.from_environment({"INTEGRAL_DASHBOARD_DATA": f"{name}/data", "INTEGRAL_DASHBOARD_SIMULATED_URL": observatory.url})
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visit:
+    """A browser session of its own, and how many bytes its websocket brought."""
+
+    browser: Browser
+    received: int = 0
+    context: BrowserContext = field(init=False)
+    page: Page = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.context = self.browser.new_context(viewport={"width": 1440, "height": 900})
+        self.page = self.context.new_page()
+        self.page.on("websocket", lambda socket: socket.on("framereceived", self._count))
+
+    def _count(self, payload: str | bytes) -> None:
+        self.received += len(payload)
+
+    def go(self, url: str) -> None:
+        self.page.goto(url, wait_until="commit")
+
+    def usable(self) -> None:
+        self.page.get_by_role("button", name="Run", exact=True).wait_for(timeout=120_000)
+        self.page.wait_for_function("() => window.Bokeh?.documents.length && document.readyState == 'complete'", timeout=120_000)
+
+
+@dataclass
+class Client:
+    """A websocket client without a screen, in the place of a browser: it takes all, and says nothing but that it is ready."""
+
+    connection: WebSocketClientConnection
+    reading: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(cls, url: str) -> Client:
+        """It holds the whole document."""
+        page = await AsyncHTTPClient(max_clients=50).fetch(url, request_timeout=120)
+        token = re.search(rb'"token":"([^"]+)"', page.body)
+        assert token is not None
+        socket_url = re.sub(r"^http(.*/app).*", r"ws\1/ws", url)
+        request = HTTPRequest(socket_url, request_timeout=120)
+        connection = await websocket_connect(request, subprotocols=["bokeh", token[1].decode()], max_message_size=1 << 28)
+        client = cls(connection)
+        await client._answer("ACK")
+        await client._say("PULL-DOC-REQ", {})
+        await client._answer("PULL-DOC-REPLY")
+        return client
+
+    async def ready(self) -> None:
+        """Say that the document is shown, and take what follows until the end."""
+        await self._say("PATCH-DOC", {"events": [READY]})
+        self.reading = asyncio.create_task(self._read())
+
+    def close(self) -> None:
+        if self.reading is not None:
+            self.reading.cancel()
+        self.connection.close()
+
+    async def _say(self, kind: str, content: dict[str, Any]) -> None:
+        for part in ({"msgid": str(perf_counter()), "msgtype": kind}, {}, content):
+            await self.connection.write_message(json.dumps(part))
+
+    async def _answer(self, kind: str) -> None:
+        """Header, metadata, content, and as many buffers as the header counts; messages of other kinds go by."""
+        found = ""
+        while found != kind:
+            header = await self._part()
+            found = header["msgtype"]
+            for _ in range(2 + 2 * header.get("num_buffers", 0)):
+                assert await self.connection.read_message() is not None, "the page closed the connection"
+
+    async def _part(self) -> dict[str, Any]:
+        part = await self.connection.read_message()
+        assert part is not None, "the page closed the connection"
+        header: dict[str, Any] = json.loads(part)
+        return header
+
+    async def _read(self) -> None:
+        while await self.connection.read_message() is not None:
+            pass
+
+
+def row(name: str, figure: str, bound: str = "", alternative: str = "") -> None:
+    """A line of the table."""
+    print(f"{name:52s} {figure:>24s}   {bound:8s} {alternative}", flush=True)
+
+
+def head() -> None:
+    """The first one."""
+    row("", "measured", "bound", "alternative")
