@@ -11,7 +11,9 @@ if (!window.integralPage) {
   const host = name => every(e => e.classList.contains(name))[0]
   const paneName = pane => [...pane.classList].find(c => c.endsWith("-pane") && c != "pane")?.replace("-pane", "")
   const titleOf = pane => pane.shadowRoot && every(e => e.dataset?.pane, pane.shadowRoot)[0]?.innerText || paneName(pane)
-  const repaint = () => window.dispatchEvent(new Event("resize"))
+  // Figures measure themselves when their document does, not when a pane around them changes.
+  let painting = 0
+  const repaint = () => { cancelAnimationFrame(painting); painting = requestAnimationFrame(() => { for (const view of Bokeh.index.roots) view.invalidate_layout?.() }) }
   const panes = () => every(e => e.classList.contains("pane"))
   const state = stored("integral-panes", {off: [], sizes: {}})
 
@@ -101,6 +103,7 @@ if (!window.integralPage) {
     const at = held.axis == "x" ? event.clientX : event.clientY
     const part = Math.min(0.85, Math.max(0.15, (at - held.from) / (held.to - held.from)))
     held.names.forEach((name, i) => { state.sizes[name] = `${(i ? 1 - part : part).toFixed(3)}${held.unit ?? "fr"}`; root.style.setProperty(name, state.sizes[name]) })
+    repaint()
   })
   document.addEventListener("pointerdown", event => { held = gap(event); if (held) event.preventDefault() })
   document.addEventListener("pointerup", () => { if (held) { held = null; keep("integral-panes", state); repaint() } })

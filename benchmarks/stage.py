@@ -51,10 +51,10 @@ class Served:
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
     @property
-    def lag(self) -> float:
-        """Longest pause of its event loop since the last look, seconds."""
-        longest: float = httpx.get(self.url.replace("/app", "/lag"), timeout=30).json()["longest"]
-        return longest
+    def lag(self) -> tuple[float, float]:
+        """Longest pause of its event loop since the last look, in seconds of the clock and of its CPU."""
+        told = httpx.get(self.url.replace("/app", "/lag"), timeout=30).json()
+        return told["clock"], told["cpu"]
 
     def spent(self, act: Callable[[], object], seconds: float) -> float:
         """CPU seconds of an act and what follows it, less what the same time costs when nothing happens."""

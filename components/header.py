@@ -7,6 +7,8 @@ from html import escape
 from typing import Any
 
 import panel as pn
+from bokeh.models import CustomJS
+from bokeh.models.widgets.markups import Div
 
 from components.files import FilesView
 from components.hosts import MARKS, HostsView
@@ -42,8 +44,8 @@ class HeaderView(pn.viewable.Viewer):
         self._list = pn.widgets.Button(label="Runs", css_classes=["act", "host"], margin=0)
         self._list.on_click(self._toggle_runs)
         self._runs: RunsView | None = None
-        self._bell = Words("", "bell", visible=False)
-        self._bell.jscallback(styles=RING)
+        self._bell = Div(css_classes=["bell"], visible=False)
+        self._bell.js_on_change("styles", CustomJS(code=RING))  # a link of Panel's costs walks through the page at every change
         self._row = pn.Row(self._title, FilesView(session), self._list, self._host, keys, self._bell, css_classes=["header"], margin=0)
         session.param.watch(self._ring, "run")
         session.param.watch(lambda *_: self.refresh(), "run")

@@ -19,6 +19,7 @@ from components.ask import AskView
 from components.catalogue_editor import CatalogueEditor
 from components.header import HeaderView
 from components.histogram import HistogramView
+from components.pane_turn import building
 from components.sky import SkyView
 from components.sources import SourcesView
 from components.spectra import SpectraView
@@ -75,7 +76,12 @@ class Page(pn.viewable.Viewer):
     async def _open(self) -> None:
         """Show the run the address names, once its files have been read: whoever else is served does not wait for them."""
         watch = await asyncio.to_thread(watcher(self._session.settings).watch, self._run_id)
-        in_turn(lambda: self._session.open(watch.run_id))
+
+        def show() -> None:
+            with building():
+                self._session.open(watch.run_id)
+
+        in_turn(show)
 
     def _arrange(self, *_: Any) -> None:
         """Show the panes of what the run, or the plan, makes; each is built when it is first needed."""

@@ -292,7 +292,7 @@ def _colour_bar(mapper: Any) -> Any:
         ticker=FixedTicker(),
         color_mapper=mapper,
         width=9,
-        height=220,
+        height=180,
         location="top_right",
         background_fill_color=BACKGROUND,
         background_fill_alpha=0.6,

@@ -69,7 +69,7 @@ class TimeView(pn.viewable.Viewer):
         self._drag_words = Words("drag to", "pane-title", "quiet", visible=False)
         bar, menu = [self._drag_words, self._drag, self._clear], [self._sources.widget, self._bins]
         self._pane = Pane("Time", bar=bar, menu=menu, body=empty_state(LOOKING), foot=self._told, css_class="time-pane")
-        turn = PaneTurn(self.refresh)
+        turn = PaneTurn(self.refresh, lambda: self._chart is None or self._strips is None)
         session.param.watch(turn, ["product_version", "shown"])
         session.param.watch(lambda *_: self._strips.draw_batches() if self._strips else None, "run")
         session.ahead.param.watch(turn, ["coverage", "spans", "problem"])

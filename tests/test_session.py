@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -189,7 +190,7 @@ def test_another_run_begins_with_nothing_selected(stored: StoredRun) -> None:
         chosen = session.selection
         assert (chosen.source, chosen.place, chosen.time_range, chosen.energy_range) == ("", None, None, None)
         assert (session.mosaic, session.sources.sources) == (None, ())
-        assert session.shown_mosaics() == session.extracted("spectrum") == ()
+        assert (session.shown_mosaics(), session.extracted("spectrum")) == ((), ())
         assert session.product_version > before
     session.watch_run(stored.run_id)
     assert batches_used(session) == (4, 15000.0), "of a range that is selected no more nothing is left"
@@ -275,13 +276,17 @@ def test_a_link_to_no_run_says_so(tmp_path: Path) -> None:
     assert "nowhere" in session.problem
 
 
+def _has_forecast(session: Session) -> bool:
+    return session.ahead.forecast is not None
+
+
 def test_what_is_known_of_a_target_is_known_to_all_sessions_and_asked_once(tmp_path: Path) -> None:
     with serving([reply()]) as server:
         settings = settings_at(tmp_path, server)
         first, second = Session(settings, Identity()), Session(settings, Identity())
         for session in (first, second):
             session.request.param.update(src_name="", RA=CRAB[0], DEC=CRAB[1], T1="2004-05-18", T2="2004-06-18")
-            until(session, lambda: session.ahead.forecast is not None, "there is no forecast")
+            until(session, partial(_has_forecast, session), "there is no forecast")
             assert session.ahead.forecast.n_scw == 60
         second.request.T2 = "2004-05-20"
         assert 0 < second.ahead.forecast.n_scw < 60, "at once"

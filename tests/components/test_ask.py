@@ -13,7 +13,7 @@ from components.words import Words
 from dashboard.identity import Identity
 from dashboard.request.document import names
 from dashboard.session import Session
-from dashboard.settings import Settings
+from tests.runs.sky_dispatcher import settings_in
 
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationWarning")  # Bokeh's use of pandas
 
@@ -24,7 +24,7 @@ class Form:
     """The form and its widgets, found by their labels as they are shown."""
 
     def __init__(self, folder: Path, **asked: Any) -> None:
-        self.session = Session(Settings.from_environment({"INTEGRAL_DASHBOARD_DATA": str(folder)}), Identity(origin="page"))
+        self.session = Session(settings_in(folder), Identity(origin="page"))
         self.session.request.param.update(**asked)
         self.view: Any = AskView(self.session).__panel__()
         self.instruments: Any
@@ -207,11 +207,14 @@ def test_every_parameter_has_its_place(form: Form) -> None:
     before = len(form.shown)
     form.open("Catalogue")
     form.open("Advanced")
+    next(toggle for toggle in form.view.select(pn.widgets.Toggle) if toggle.label == "edit").value = True
     controls = [w for w in form.view.select(pn.widgets.Widget) if not isinstance(w, pn.widgets.Button | pn.widgets.Toggle | Words)]
-    examples, two_for_one, chosen_by_instrument, in_the_header = 1, 1, 1, 1
-    assert len(controls) - examples == len(names(form.session.request)) - two_for_one - chosen_by_instrument - in_the_header
+    examples, search = 1, 1
+    two_for_one, chosen_by_instrument, in_the_header, implied_by_a_position = 1, 1, 1, 1
+    elsewhere = two_for_one + chosen_by_instrument + in_the_header + implied_by_a_position
+    assert len(controls) - examples - search == len(names(form.session.request)) - elsewhere
     assert len(form.shown) > before
 
 
 def test_a_new_session_makes_only_what_it_shows(form: Form) -> None:
-    assert len(list(form.view.select())) == 16
+    assert len(list(form.view.select())) == 22

@@ -125,9 +125,17 @@ def test_the_pane_draws_more_of_a_long_curve_the_less_of_it_is_seen(tmp_path: Pa
     assert chart is not None
     assert chart.labels == ("ISGRI 28–40 keV", "ISGRI 40–80 keV"), "one of them has no batch yet"
     source: Any = chart._sources["ISGRI 28–40 keV", "points"]
+
+    def look_at(first: int, last: int) -> None:
+        view._x.update(start=float(made.mjd[first]), end=float(made.mjd[last]))
+        view._look_at(RangesUpdate(chart.plot))
+
+    assert chart.plot.x_range is view._x
+    assert len(source.data["x"]) == 2, "the run's days are in view, and there is nothing of this curve in them but its ends"
+    look_at(0, -1)
     assert MOST > len(source.data["x"]) > DRAWN / 2
     assert "of 50000 points drawn" in words()
-    view._look_at(RangesUpdate(chart.plot, x0=float(made.mjd[100]), x1=float(made.mjd[900])))
+    look_at(100, 900)
     near = np.asarray(source.data["x"])
     assert set(made.mjd[100:900]) <= set(near)
     view.bins = "1 d"

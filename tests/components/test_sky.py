@@ -18,8 +18,8 @@ from components.elements.sky import RING, sky_picture, source_columns
 from components.sky import SkyView, coloured, plane_values
 from components.sky_figure import same_grid
 from components.sky_look import LIMITS as OFFERED
-from components.sky_look import PLANES, STRETCHES as OFFERED_STRETCHES
-from components.sky_look import SkyLook
+from components.sky_look import PLANES, SkyLook
+from components.sky_look import STRETCHES as OFFERED_STRETCHES
 from components.words import Words
 from dashboard.catalog_draft import CatalogDraft
 from dashboard.combine.grid import Grid
@@ -52,8 +52,14 @@ def sky_of(where: Grid | None = None, **planes: Any) -> Mosaic:
     exposure[0], significance[1, :5] = 1.0, np.nan
     variance = np.full(where.shape, 0.04, "f4")
     variance[0] = 100.0
-    made = {"flux": significance * np.sqrt(variance), "variance": variance, "significance": significance, "exposure": exposure}
-    return Mosaic(**{**made, **planes}, wcs=where.wcs)
+    made: dict[str, Any] = {
+        "flux": significance * np.sqrt(variance),
+        "variance": variance,
+        "significance": significance,
+        "exposure": exposure,
+    }
+    made.update(planes, wcs=where.wcs)
+    return Mosaic(**made)
 
 
 def source(name: str, kind: str = "known", dec: float = 22.0145) -> MeasuredSource:
@@ -70,7 +76,7 @@ def test_maps_of_the_same_pixels_have_the_same_grid() -> None:
         grid(pixel=0.081),
         grid(crpix=(SIDE / 2 + 1, SIDE / 2)),
     ]
-    planes = [{name: np.ones(other.shape, "f4") for name in PLANES} for other in others]
+    planes: list[dict[str, Any]] = [{name: np.ones(other.shape, "f4") for name in PLANES} for other in others]
     made = [same_grid(Mosaic(**each, wcs=other.wcs)) for each, other in zip(planes, others, strict=True)]
     assert len({one, *made}) == 6
 
@@ -115,7 +121,7 @@ def test_what_is_offered_is_what_scales_can_do() -> None:
 
 
 def test_locked_limits_belong_to_their_plane() -> None:
-    look = SkyLook()
+    look: Any = SkyLook()
     assert look.limits_now == "natural"
     look.lock(-1.0, 20.0)
     look.plane = "flux"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import holoviews as hv
 import numpy as np
@@ -111,7 +111,7 @@ class View:
         self.run = run
         self.session = Session(run.settings, Identity())
         self.sky = SkyView(self.session)
-        self.view = SourcesView(self.session, self.sky)
+        self.view: Any = SourcesView(self.session, self.sky)
 
     @property
     def words(self) -> str:
@@ -190,7 +190,7 @@ def test_a_source_that_is_selected_elsewhere_is_marked_and_a_click_selects_one(v
 
 def test_ticked_sources_become_the_next_request_or_a_catalogue_to_edit(view: View) -> None:
     view.session.watch_run(view.run.run_id)
-    steady, session = new_at(view, STEADY), view.session
+    steady, session = new_at(view, STEADY), cast(Any, view.session)
     view.tick(steady)
     assert view.view._acts_row.visible
     view.press("Spectrum and light curve of these")

@@ -18,7 +18,7 @@ NAN = float("nan")
 
 def strip(flux: list[float], error: float = 1.0, width: float = 1.0, **values: Any) -> Strip:
     """Batches of half a day, one a day from IJD 1600 on."""
-    start, seen = 1600.0 + np.arange(len(flux)), np.isfinite(flux)
+    start, seen = np.asarray(1600.0 + np.arange(len(flux)), dtype=np.float64), np.isfinite(flux)
     one = np.where(seen, 1.0, np.nan)
     columns: dict[str, Any] = {
         "flux": np.array(flux, dtype=float),
@@ -29,7 +29,7 @@ def strip(flux: list[float], error: float = 1.0, width: float = 1.0, **values: A
         "unsteady": 0.01,
         **values,
     }
-    return Strip((83.6, 22.0), tuple(f"b{i}" for i in range(len(flux))), start, start + 0.5, **columns)
+    return Strip((83.6, 22.0), tuple(f"b{i}" for i in range(len(flux))), start, np.asarray(start + 0.5, dtype=np.float64), **columns)
 
 
 def test_a_batch_is_a_cross_and_one_that_does_not_see_the_place_is_none() -> None:
