@@ -81,6 +81,18 @@ if (!window.integralPage) {
     if (act) { event.preventDefault(); act() }
   })
 
+  // Names are offered, not imposed: what is typed or pasted stays, unless an arrow key or a click has chosen another.
+  const offering = event => event.composedPath()[0].getRootNode().host?.classList.contains("bk-AutocompleteInput") && event.composedPath()[0]
+  const say = (input, key) => input.dispatchEvent(new KeyboardEvent("keyup", {key}))
+  let choosing = false
+  document.addEventListener("input", event => { const input = offering(event); if (input) { choosing = false; say(input, "") } }, true)
+  document.addEventListener("change", event => { const input = offering(event); if (input && !choosing) say(input, "Escape") }, true)
+  document.addEventListener("keyup", event => {
+    if (!event.isTrusted || !offering(event)) return
+    if (event.key == "Enter" && !choosing) say(offering(event), "Escape")
+    if (event.key.startsWith("Arrow") && !choosing) { choosing = true; event.stopPropagation() } // the first of them is marked already
+  }, true)
+
   // The gaps between panes: a drag gives room from one side to the other; a double click gives it back.
   const gap = event => {
     const page = host("page"), sky = host("sky-pane"), side = host("side"), time = host("time-pane")

@@ -159,6 +159,7 @@ class AskView(pn.viewable.Viewer):
         return True
 
     async def _show_plan(self, *_: Any) -> None:
+        in_turn(lambda: self._session.look_ahead(again=True))
         await self._planned()
 
     def _take_advice(self, *_: Any) -> None:

@@ -96,8 +96,6 @@ def _styled(picture: hv.Overlay, labels: tuple[str, ...], tooltips: list[tuple[s
             axis.formatter.use_scientific = False
     for grid in (*plot.xgrid, *plot.ygrid):
         grid.update(grid_line_color=GREY, grid_line_alpha=0.2)
-    for renderer in plot.renderers:
-        renderer.update(selection_glyph=None, nonselection_glyph=None, muted_glyph=None, hover_glyph=None)
     points: list[Any] = [renderer for renderer in plot.renderers if isinstance(renderer.glyph, Scatter)]
     plot.add_tools(HoverTool(renderers=points, tooltips=tooltips, formatters=formatters))
     told = f"{plot.yaxis.axis_label} against {plot.xaxis.axis_label}: {', '.join(labels)}"

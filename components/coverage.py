@@ -179,8 +179,6 @@ def _rendered(picture: Any, height: int, names: Mapping[float, str]) -> Any:
     plot.update(border_fill_color=None, background_fill_color=None, outline_line_color=None, output_backend="canvas", title=None)
     plot.update(height=height, sizing_mode="stretch_width", min_border_left=LEFT, min_border_right=14)
     plot.update(min_border_top=0, min_border_bottom=0)
-    for renderer in plot.renderers:
-        renderer.update(selection_glyph=None, nonselection_glyph=None, hover_glyph=None, muted_glyph=None)
     for axis in plot.xaxis:
         axis.update(axis_label=None, major_label_text_color=GREY, axis_line_color=None, major_label_text_font_size="11px")
         axis.update(major_tick_line_color=GREY, minor_tick_line_color=None)

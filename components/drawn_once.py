@@ -14,7 +14,6 @@ from typing import Any, Final
 from bokeh.core.has_props import HasProps
 from bokeh.core.property.wrappers import PropertyValueContainer
 from bokeh.model import Model
-from bokeh.models import ColumnDataSource
 from bokeh.util.serialization import make_id
 
 KEPT: Final = 64
@@ -23,14 +22,15 @@ _drawn: OrderedDict[Hashable, Any] = OrderedDict()
 
 
 def drawn_once(key: Hashable, draw: Callable[[], Any]) -> Any:
-    """A figure whose sources are empty, a copy of what `draw` returned when it was first called for an equal key.
+    """A copy of what `draw` returned when it was first called for an equal key, without data; no glyph looks otherwise when selected.
 
     Whoever gets it fills the sources, and ties to it what belongs to a session: callbacks, shared ranges.
     """
     if key not in _drawn:
         figure = _drawn[key] = draw()
-        for source in figure.select({"type": ColumnDataSource}):
-            source.data = {name: [] for name in source.data}
+        for renderer in figure.renderers:
+            renderer.data_source.data = {name: [] for name in renderer.data_source.data}
+            renderer.update(selection_glyph=None, nonselection_glyph=None, muted_glyph=None, hover_glyph=None)
     _drawn.move_to_end(key)
     while len(_drawn) > KEPT:
         _drawn.popitem(last=False)

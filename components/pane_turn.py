@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from time import perf_counter
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import panel as pn
 from bokeh.document import Document
 
 from components.turn import in_turn
+
+PATIENCE: Final = 0.04
+"""Seconds after which no further pane is taken before others are served."""
 
 
 @contextmanager
@@ -37,24 +41,19 @@ class PaneTurn:
     """
 
     def __init__(self, act: Callable[[], None], empty: Callable[[], bool]) -> None:
-        self._act, self._empty = act, empty
+        self.act, self.empty = act, empty
 
     def __call__(self, *_: Any) -> None:
         """Ask."""
         doc = pn.state.curdoc
         if doc is None:
-            self.take()
+            self.act()
         else:
             _queues.setdefault(doc, _Queue()).ask(self)
 
-    def take(self) -> None:
-        """Do it now."""
-        with building() if self._empty() else pn.io.hold():
-            self._act()
-
 
 class _Queue:
-    """The turns of one page. Each asks for the next when it has ended: those that are asked for together are served together."""
+    """The turns of one page, taken as long as nobody has to wait; the rest asks anew, behind all others who are served."""
 
     def __init__(self) -> None:
         self._waiting: list[PaneTurn] = []
@@ -65,16 +64,18 @@ class _Queue:
             self._waiting.append(turn)
         if not self._going:
             self._going = True
-            in_turn(self._next)
+            in_turn(self._take)
 
-    def _next(self) -> None:
-        turn = self._waiting.pop(0)
+    def _take(self) -> None:
+        end = perf_counter() + PATIENCE
         try:
-            turn.take()
+            with building() if any(turn.empty() for turn in self._waiting) else pn.io.hold():
+                while self._waiting and perf_counter() < end:
+                    self._waiting.pop(0).act()
         finally:
             self._going = bool(self._waiting)
             if self._going:
-                in_turn(self._next)
+                in_turn(self._take)
 
 
 _queues: WeakKeyDictionary[Document, _Queue] = WeakKeyDictionary()

@@ -62,7 +62,6 @@ def _styled(picture: hv.Overlay, side: int) -> Any:
         axis.visible = False
     plot.xgrid.visible = plot.ygrid.visible = False
     dots = plot.renderers[3]
-    dots.update(selection_glyph=None, nonselection_glyph=None, hover_glyph=None, muted_glyph=None)
     dots.glyph.update(fill_color="colour", fill_alpha="alpha", size="size", line_color=None)
     plot.renderers[5].glyph.update(x_offset=11)
     wheel, pan = WheelZoomTool(zoom_on_axis=False), PanTool()

@@ -271,7 +271,6 @@ def _drawn(indices: NDArray[np.uint8], mosaic: Mosaic, sources: SourceTable) -> 
     plot.y_range.update(bounds=None, min_interval=8)
     names, rings = (_renderers(plot)[glyph] for glyph in (("Text", "name"), ("Scatter", None)))
     # Where all first rings have one colour, HoloViews writes it into the glyph: later ones need their own.
-    rings.update(selection_glyph=None, nonselection_glyph=None, hover_glyph=None, muted_glyph=None)
     rings.glyph.update(line_color="line_color", line_width="line_width", size="size")
     names.glyph.update(x_offset=12, y_offset=4)
     return plot

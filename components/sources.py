@@ -80,7 +80,8 @@ def status(table: SourceTable) -> str:
     return (
         f"{len(table.detected)} above {table.threshold:g} σ · {new} new{doubt} · σ(empty sky) {table.sky_width:.2f}"
         f" · {table.negative_peaks} below −{table.threshold:g} σ"
-        + (' · <span title="limits in mCrab">▲ see the warnings</span>' if any(s.warnings for s in table.sources) else "")
+        + (" · ▲ see the warnings" if any(s.warnings for s in table.sources) else "")
+        + f' · <span title="{escape(table.crab.sentence)}">mCrab: ⓘ</span>'
     )
 
 
