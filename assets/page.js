@@ -81,17 +81,20 @@ if (!window.integralPage) {
     if (act) { event.preventDefault(); act() }
   })
 
-  // Names are offered, not imposed: what is typed or pasted stays, unless an arrow key or a click has chosen another.
-  const offering = event => event.composedPath()[0].getRootNode().host?.classList.contains("bk-AutocompleteInput") && event.composedPath()[0]
+  // Names are offered, not imposed: what is typed or pasted stays, unless an arrow key or a click chooses another.
   const say = (input, key) => input.dispatchEvent(new KeyboardEvent("keyup", {key}))
-  let choosing = false
-  document.addEventListener("input", event => { const input = offering(event); if (input) { choosing = false; say(input, "") } }, true)
-  document.addEventListener("change", event => { const input = offering(event); if (input && !choosing) say(input, "Escape") }, true)
-  document.addEventListener("keyup", event => {
-    if (!event.isTrusted || !offering(event)) return
-    if (event.key == "Enter" && !choosing) say(offering(event), "Escape")
-    if (event.key.startsWith("Arrow") && !choosing) { choosing = true; event.stopPropagation() } // the first of them is marked already
+  let typed = null, first = false
+  const settle = () => { if (typed) say(typed, "Escape"); typed = null }
+  document.addEventListener("input", event => {
+    const input = event.composedPath()[0]
+    if (input.getRootNode().host?.classList.contains("bk-AutocompleteInput")) { typed = input; say(input, "") }
   }, true)
+  document.addEventListener("keydown", event => {
+    if (event.key == "Tab" || event.key == "Enter") settle()
+    if (typed && event.key.startsWith("Arrow")) { typed = null; first = true }
+  }, true)
+  document.addEventListener("keyup", event => { if (first && event.isTrusted) { first = false; event.stopPropagation() } }, true) // it is marked already
+  document.addEventListener("pointerdown", event => { if (!event.composedPath().includes(typed?.getRootNode().host)) settle() }, true)
 
   // The gaps between panes: a drag gives room from one side to the other; a double click gives it back.
   const gap = event => {

@@ -27,8 +27,26 @@ from dashboard.settings import Settings
 from tests.conftest import running_observatory
 
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
-EVENT = {"kind": "MessageSent", "msg_type": "bokeh_event"}
-READY = EVENT | {"msg_data": {"type": "event", "name": "document_ready", "values": {"type": "map", "entries": []}}}
+WATCH = """(() => {
+  window.painted = {}
+  const within = root => [...root.querySelectorAll("*")].flatMap(e => e.shadowRoot ? [e, ...within(e.shadowRoot)] : [e])
+  const run = e => e.tagName == "BUTTON" && e.innerText.trim() == "Run" && e.offsetWidth
+  const panes = {sky: "canvas", sources: ".tabulator-row", energy: "canvas", time: "canvas", histogram: "canvas"}
+  const look = () => {
+    const all = document.body ? within(document.body) : []
+    const found = all.some(run) ? ["shell"] : []
+    for (const [name, what] of Object.entries(panes)) {
+      const pane = all.find(e => e.classList.contains(name + "-pane"))
+      if (pane?.shadowRoot && within(pane.shadowRoot).some(e => e.matches(what))) found.push(name)
+    }
+    requestAnimationFrame(() => { for (const name of found) window.painted[name] ??= performance.now() })
+    if (Object.keys(window.painted).length < 6 && performance.now() < 20000) setTimeout(look, 20)
+  }
+  look()
+})()"""
+"""Notes when the parts of a page are seen first."""
+_EVENT = {"type": "event", "name": "document_ready", "values": {"type": "map", "entries": []}}
+READY = {"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": _EVENT}
 
 
 @dataclass
@@ -68,13 +86,13 @@ class Served:
 
 
 @contextmanager
-def serve(settings: Settings) -> Iterator[Served]:
-    """`panel serve dashboard/app.py` without flags, but for the port, and with a watch on its loop."""
+def serve(settings: Settings, *flags: str) -> Iterator[Served]:
+    """`panel serve dashboard/app.py` on a free port, with a watch on its loop."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "panel", "serve", "dashboard/app.py", "--port", str(port)]
-    command += ["--plugins", "dashboard.routes.plugin", "--plugins", "benchmarks.loop_lag"]
+    command += ["--plugins", "dashboard.routes.plugin", "--plugins", "benchmarks.loop_lag", *flags]
     env = os.environ | {"INTEGRAL_DASHBOARD_DATA": str(settings.data_dir), "INTEGRAL_DASHBOARD_SIMULATED_URL": settings.simulated_url}
     with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
@@ -118,11 +136,21 @@ class Visit:
 
     def __post_init__(self) -> None:
         self.context = self.browser.new_context(viewport={"width": 1440, "height": 900})
+        self.context.add_init_script(WATCH)
         self.page = self.context.new_page()
         self.page.on("websocket", lambda socket: socket.on("framereceived", self._count))
 
     def _count(self, payload: str | bytes) -> None:
         self.received += len(payload)
+
+    @property
+    def painted(self) -> dict[str, float]:
+        """Seconds from navigation until each part of the page could be seen."""
+        return {name: milliseconds / 1e3 for name, milliseconds in self.page.evaluate("() => window.painted").items()}
+
+    def until(self, *parts: str) -> None:
+        """Wait for parts of the page, by the names that `painted` has."""
+        self.page.wait_for_function("names => names.every(name => window.painted?.[name])", arg=list(parts), timeout=120_000)
 
     def go(self, url: str) -> None:
         self.page.goto(url, wait_until="commit")

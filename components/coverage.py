@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any, Final
 
 import holoviews as hv
-from bokeh.events import RangesUpdate
 from bokeh.models import FixedTicker, HoverTool, PanTool, Range1d, RangeTool, ResetTool, WheelZoomTool
 
 from components.chart import GREY
@@ -68,7 +67,6 @@ class CoverageStrips:
         self._scw_range: tuple[float, float] | None = None
         self.strip = self._new_strip()
         self.mission = self._new_mission()
-        self.strip.on_event(RangesUpdate, lambda event: self._draw_scw(event.x0, event.x1))
         select_by_drag(self.strip, self._dragged)
 
     def _new_strip(self) -> Any:
@@ -97,14 +95,14 @@ class CoverageStrips:
             self._coverage, self._seen_by, self._scw_range = ahead.coverage, seen_by, None
             self._mask = self._coverage.seen(*seen_by)
             self._revolutions.data = columns = mission_columns(self._coverage.mission(self._mask))
-            top = 1.05 * max(1.0, *columns["top"].tolist())
+            top = 1.05 * max([1.0, *columns["top"].tolist()])
             self.mission.y_range.update(start=0, end=top)
             self.mission.yaxis.update(ticker=FixedTicker(ticks=[top / 2]), major_label_overrides={top / 2: "mission"})
         if ahead.spans != self._spans:
             self._spans = ahead.spans
             self._intervals.data = span_columns(ahead.spans)
             self._chosen.data = {**span_columns(ahead.spans), "top": [1e9] * len(ahead.spans)}
-        self._draw_scw(self._x.start, self._x.end)
+        self.draw_windows()
         self.draw_batches()
 
     def draw_batches(self) -> None:
@@ -125,8 +123,9 @@ class CoverageStrips:
         """Draw the band of the selected range (IJD)."""
         self._band.follow(None if time_range is None else (time_range[0] + IJD_0_MJD, time_range[1] + IJD_0_MJD))
 
-    def _draw_scw(self, start: float | None, stop: float | None) -> None:
-        """What is seen of the time axis, as finely as it can be shown."""
+    def draw_windows(self) -> None:
+        """The science windows in view, as finely as they can be shown."""
+        start, stop = self._x.start, self._x.end
         if self._coverage is None or start is None or stop is None or not start < stop or self._scw_range == (start, stop):
             return
         self._scw_range = (start, stop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import panel as pn
+import param
 
 from components.words import Words
 from dashboard.archive.pointings import revolution
@@ -28,6 +29,7 @@ class PartSlider(pn.viewable.Viewer):
     def __init__(self, session: Session, **params: Any) -> None:
         super().__init__(**params)
         self._session = session
+        self._followed: tuple[int, int] | None = None
         self._slider = pn.widgets.IntRangeSlider(
             label="Batches added up",
             start=0,
@@ -62,7 +64,10 @@ class PartSlider(pn.viewable.Viewer):
         last = len(batches) - 1
         inside = [i for i, b in enumerate(batches) if span is None or span[0] <= (b.tstart + b.tstop) / 2 <= span[1]]
         value = (inside[0], inside[-1]) if inside else self._slider.value
-        self._slider.param.update(end=last, value=(min(value[0], last), min(value[1], last)))
+        value = (min(int(value[0]), last), min(int(value[1]), last))
+        with param.edit_constant(self._slider):  # the browser tells only of values that are others than its last
+            self._followed = value
+            self._slider.param.update(end=last, value=value, value_throttled=value)
         self._name()
 
     def _name(self, *_: Any) -> None:
@@ -73,5 +78,7 @@ class PartSlider(pn.viewable.Viewer):
 
     def _choose(self, event: Any) -> None:
         (first, last), batches = event.new, self._batches
+        if (first, last) == self._followed:
+            return
         whole = (first, last) == (0, len(batches) - 1)
         self._session.selection.time_range = None if whole else (batches[first].tstart, batches[last].tstop)

@@ -26,7 +26,7 @@ def plan_lines(plan: Plan, computed: int, standing: Standing) -> str:
     elif advised:
         roles = f"✓ your roles allow {advised} ScW a batch: fewer batches"
     else:
-        roles = "✓ your token has the roles it needs" if plan.roles_needed else ANYONE
+        roles = _enough(plan.roles_needed)
     target = plan.target
     simulated = '<b class="tag sim">SIMULATED</b>' if plan.simulated else ""
     return (
@@ -41,11 +41,13 @@ def plan_lines(plan: Plan, computed: int, standing: Standing) -> str:
 
 def forecast_lines(ahead: Forecast, standing: Standing) -> str:
     """HTML of what a plan would be, told while the request is typed or dragged."""
-    if not ahead.n_scw:
-        return '<p class="warn">▲ No science window: widen the interval or the radius, or drag over others in the Time pane.</p>'
-    lacking = [role for role in ahead.roles_needed if role not in standing.roles]
-    roles = f"▲ needs the role{'s' * (len(lacking) > 1)} {', '.join(lacking)}, or a smaller s_max" if lacking else ANYONE
     unknown = f'<p class="warn">▲ {ahead.unknown} listed ScW are not within reach of the target.</p>' if ahead.unknown else ""
+    if not ahead.n_scw:
+        return unknown or '<p class="warn">▲ No science window: widen the interval or the radius, or drag over others in the Time pane.</p>'
+    lacking = [role for role in ahead.roles_needed if role not in standing.roles]
+    roles = (
+        f"▲ needs the role{'s' * (len(lacking) > 1)} {', '.join(lacking)}, or a smaller s_max" if lacking else _enough(ahead.roles_needed)
+    )
     return (
         _figures(ahead.n_scw, ahead.exposure, ahead.n_batches)
         + f'<p class="quiet">{escape(ahead.time_text)}</p>'
@@ -53,6 +55,10 @@ def forecast_lines(ahead: Forecast, standing: Standing) -> str:
         + f'<p class="{"warn" if lacking else "ok"}">{escape(roles)}</p>{unknown}'
         + f'<p class="quiet">{INVITATION}</p>'
     )
+
+
+def _enough(needed: tuple[str, ...]) -> str:
+    return "✓ your token has the roles it needs" if needed else ANYONE
 
 
 def _figures(n_scw: int, exposure: float, batches: int) -> str:

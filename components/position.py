@@ -54,7 +54,7 @@ class PositionView(pn.viewable.Viewer):
             self._words.value = "looking the name up …" if not session.faults else ""
 
     def _open(self, event: Any) -> None:
-        """Show or hide RA, DEC; given first to what was resolved, so that they are there to be changed."""
+        """Show or hide RA, DEC; first they are what was resolved, there to be changed."""
         if not self._fields:
             fields = pn.Row(css_classes=["pair"], margin=0)
             self._column.append(fields)
@@ -66,6 +66,9 @@ class PositionView(pn.viewable.Viewer):
             self._fields += [fields, reset]
         for part in self._fields[2:]:
             part.visible = event.new
+        request, target = self._session.request, self._session.ahead.target
+        if event.new and request.position is None and target is not None:
+            request.param.update(RA=round(target.ra, 4), DEC=round(target.dec, 4))
 
     def _open_for_fault(self, event: Any) -> None:
         if any(name in event.new for name in NAMES):

@@ -266,7 +266,7 @@ class SkyView(pn.viewable.Viewer):
             self._jobs = Menu(
                 label="Mosaic shown", options=offered, value=session.shown, css_classes=["menu", "job"], sizing_mode="stretch_width"
             )
-            self._jobs.param.watch(lambda event: session.show(event.new) if event.new != session.shown else None, "value")
+            self._jobs.param.watch(lambda event: session.show(event.new) if event.new not in (None, session.shown) else None, "value")
             self._pane.bar.insert(1, self._jobs)
         elif self._jobs is not None:
             self._jobs.param.update(options=offered, value=session.shown if offered else None, visible=len(offered) > 1)

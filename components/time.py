@@ -8,7 +8,6 @@ from typing import Any, Final
 import numpy as np
 import panel as pn
 import param
-from bokeh.events import RangesUpdate
 from bokeh.layouts import column
 from bokeh.models import Range1d
 
@@ -77,6 +76,9 @@ class TimeView(pn.viewable.Viewer):
         session.selection.param.watch(lambda *_: self.refresh(), "source")
         session.selection.param.watch(self._follow, "time_range")
         self.param.watch(lambda *_: self.refresh(), "bins")
+        moved = PaneTurn(self._look_at, lambda: False)
+        for edge in ("start", "end"):  # the box in the mission moves the range without an event of its figure
+            self._x.on_change(edge, lambda _attribute, _before, _now: moved())
         self.refresh()
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -173,7 +175,6 @@ class TimeView(pn.viewable.Viewer):
             unit = ", ".join(dict.fromkeys(each.curve.unit for each in self._curves.values() if each.curve))
             picture = light_curve_picture
             self._chart = Chart(picture, series, LAYERS, TOOLTIPS, unit, x_range=self._x, selected=self._selected, utc="datetime")
-            self._chart.plot.on_event(RangesUpdate, self._look_at)
         else:
             self._chart.draw(series)
 
@@ -181,8 +182,10 @@ class TimeView(pn.viewable.Viewer):
     def _view(self) -> tuple[float, float]:
         return self._x.start, self._x.end
 
-    def _look_at(self, _: Any) -> None:
-        """Draw long curves anew: the less of them is seen, the more of their rows are drawn."""
+    def _look_at(self, *_: Any) -> None:
+        """Draw anew what is in view, whichever figure has moved: the less of the time is seen, the finer."""
+        if self._strips is not None:
+            self._strips.draw_windows()
         if any(each.curve is not None and len(each.curve) > MOST for each in self._curves.values()):
             self._draw()
             self._told.value = self._status()

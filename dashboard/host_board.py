@@ -142,8 +142,11 @@ class HostBoard:
                     wanted = [name for name, at in self._wanted.items() if now - at < LOOKED_AT and name in self._looks]
                 due = [name for name in wanted if now - self._asked.get(name, -ASKED_EVERY) >= self._pause(name)]
                 self._asked.update(dict.fromkeys(due, now))
-                for name in due:
-                    pool.submit(self._ask, name)
+                try:
+                    for name in due:
+                        pool.submit(self._ask, name)
+                except RuntimeError:  # the interpreter ends, and its pools before its daemon threads
+                    return
                 if wanted:
                     self._read_gates()
                 pause.wait(TURN_SECONDS)

@@ -54,7 +54,7 @@ def light_curve_of(plan: Plan, energies: tuple[float, float]) -> dict[str, Any]:
 def extraction_of(plan: Plan, job: int, table: SourceTable, names: Collection[str]) -> dict[str, Any]:
     """Spectrum and light curve of some sources of a mosaic, in its band.
 
-    All detected sources go along as the sky model, for their neighbours' sake; those not named are not extracted.
+    All detected sources go along as the sky model, for their neighbours' sake; those not named have FLAG 0.
 
     Raises
     ------

@@ -364,7 +364,9 @@ class Session(param.Parameterized):
     def take_edited(self) -> None:
         """Ask for spectra and light curves with the catalogue as it was edited."""
         if self.draft is not None and self.draft.used is not None:
-            self.request.param.update(**catalogue_values(self.draft.used, self.draft.instrument))
+            instrument = self.draft.instrument
+            asked = {"instrument": instrument, "jemx_unit": None, "product": ["spectrum", "lightcurve"]}
+            self.ask_next({**asked, **catalogue_values(self.draft.used, instrument)})
             self.edit(None)
 
     def use_catalog(self) -> None:

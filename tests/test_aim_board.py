@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -89,9 +90,12 @@ def test_a_name_is_looked_up_once_however_it_is_spaced(board: AimBoard, server: 
 
 
 def test_the_request_may_change_while_its_target_is_looked_up(board: AimBoard, server: Server) -> None:
-    request = at()
+    request, gate = at(), threading.Event()
+    for _ in range(2):
+        board._threads.submit(gate.wait, 30)
     aim = board.aim(request)
     request.DEC = -60.0
+    gate.set()
     until_known(aim)
     assert "dec=22.0000" in questions(server)[0]
 

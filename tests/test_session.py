@@ -11,8 +11,10 @@ import pytest
 
 from dashboard.catalog_draft import CatalogDraft
 from dashboard.identity import Identity
+from dashboard.part_board import part_board
 from dashboard.products.catalog import CatalogSource, SourceCatalog
 from dashboard.products.catalog_api import catalog_from_text
+from dashboard.products.spectrum import SpectrumSet
 from dashboard.runs.run_state import REVIEW
 from dashboard.runs.store import RunStore
 from dashboard.session import Session
@@ -21,9 +23,10 @@ from tests.dispatcher.replay import serving
 from tests.mission import questions, reply, settings_at
 from tests.published import PublishedRun
 from tests.runs.sky_dispatcher import CRAB, plan_of, settings_in
-from tests.runs.stored_run import StoredRun
+from tests.runs.stored_run import StoredRun, mosaic
 from tests.spectra import spectrum
-from tests.test_range_look import stored_run_of_three
+from tests.test_part_board import held_up
+from tests.test_range_look import plan_of_three, stored_run_of_three
 from tests.waiting import wait_until
 
 
@@ -175,6 +178,27 @@ def test_a_time_range_shows_the_batches_within_it_everywhere(stored: StoredRun) 
     assert session.range_words("mosaic") == ""
 
 
+def test_spectra_of_a_range_are_told_though_the_map_stays(tmp_path: Path) -> None:
+    """Of the mosaic only the two batches of the range have come: it is shown as it was."""
+    stored = StoredRun(tmp_path, plan_of_three())
+    maps, spectra, _ = (job.batch_ids for job in stored.plan.jobs)
+    stored.arrive({maps[number]: mosaic(number) for number in (1, 2)})
+    stored.arrive({batch_id: SpectrumSet((spectrum(exposure=1000.0 * 2**n),)) for n, batch_id in enumerate(spectra)}, 1)
+    stored.publish(0)
+    stored.publish(1)
+    session = Session(stored.settings, Identity())
+    session.watch_run(stored.run_id)
+    shown = session.findings
+    with held_up(part_board(stored.settings)):
+        session.selection.time_range = (stored.plan.batches[1].tstart, stored.plan.batches[2].tstop)
+        version = session.product_version
+        assert batches_used(session) == (2, 15000.0)
+    session.refresh()
+    assert batches_used(session) == (2, 6000.0)
+    assert session.findings is shown
+    assert session.product_version == version + 1
+
+
 def test_another_run_begins_with_nothing_selected(stored: StoredRun) -> None:
     other = RunStore(stored.settings).start(plan_of(4, first=40), Identity())
     session = Session(stored.settings, Identity())
@@ -246,7 +270,6 @@ def test_an_edited_catalogue_is_that_of_the_next_request(stored: StoredRun) -> N
     assert session.draft is None
 
 
-@pytest.mark.xfail(reason="take_edited leaves the product as it is: a mosaic takes no catalogue")
 def test_with_an_edited_catalogue_sources_are_extracted(stored: StoredRun) -> None:
     session = Session(stored.settings, Identity())
     session.watch_run(stored.run_id)

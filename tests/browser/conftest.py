@@ -164,6 +164,64 @@ def finished(site: Served, browser: Browser) -> str:
     return address
 
 
+@dataclass(frozen=True)
+class Plot:
+    """A figure of the page, found by the beginning of its alternative text; `number` counts those that begin alike."""
+
+    page: Page
+    name: str
+    number: int = 0
+
+    def _script(self, told: str) -> str:
+        return f"""([name, number, arg]) => {{
+          const plot = [...Bokeh.documents[0]._all_models.values()].filter(
+            m => m.type == "Figure" && (m.html_attributes?.["aria-label"] ?? "").startsWith(name))[number]
+          const view = plot && Bokeh.index.find_one(plot)
+          return view ? ({told})(plot, view, arg) : undefined
+        }}"""
+
+    def tell(self, told: str, arg: Any = None) -> Any:
+        """What a function (plot, view, arg) of JavaScript returns, once the figure is there."""
+        self.wait("() => true")
+        return self.page.evaluate(self._script(told), [self.name, self.number, arg])
+
+    def wait(self, told: str, arg: Any = None, seconds: float = 20) -> None:
+        """Until a function (plot, view, arg) of JavaScript holds."""
+        self.page.wait_for_function(self._script(told), arg=[self.name, self.number, arg], timeout=seconds * 1000)
+
+    def columns(self, renderer: int) -> dict[str, list[Any]]:
+        """The columns of a renderer's source."""
+        read = "(plot, _, i) => Object.fromEntries(Object.entries(plot.renderers[i].data_source.data).map(([k, v]) => [k, [...v]]))"
+        found: dict[str, list[Any]] = self.tell(read, renderer)
+        return found
+
+    @property
+    def x_range(self) -> tuple[float, float]:
+        start, end = self.tell("plot => [plot.x_range.start, plot.x_range.end]")
+        return start, end
+
+    def spot(self, x: float, y: float | None = None) -> tuple[float, float]:
+        """Pixel of the page where (x, y) is drawn; without y, in the middle of the frame's height."""
+        at = """(_, view, [x, y]) => {
+          const box = view.el.getBoundingClientRect(), {x_scale, y_scale, bbox} = view.frame
+          return [box.x + x_scale.compute(x), box.y + (y == null ? bbox.top + bbox.height / 2 : y_scale.compute(y))]
+        }"""
+        left, top = self.tell(at, [x, y])
+        return left, top
+
+    def click(self, x: float, y: float) -> None:
+        self.page.mouse.click(*self.spot(x, y))
+
+    def drag(self, start: tuple[float, float | None], end: tuple[float, float | None]) -> None:
+        """With the mouse, from one place of the figure to another."""
+        (x0, y0), (x1, y1) = self.spot(*start), self.spot(*end)
+        self.page.mouse.move(x0, y0)
+        self.page.mouse.down()
+        for part in (0.1, 0.5, 1.0):
+            self.page.mouse.move(x0 + part * (x1 - x0), y0 + part * (y1 - y0))
+        self.page.mouse.up()
+
+
 @dataclass
 class Visitor:
     """One browser session, with everything it complained about."""
@@ -184,6 +242,9 @@ class Visitor:
 
     def click(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
+
+    def plot(self, name: str, number: int = 0) -> Plot:
+        return Plot(self.page, name, number)
 
     def wait_for_sources(self) -> None:
         """Until table and map are drawn."""

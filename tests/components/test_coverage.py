@@ -235,7 +235,6 @@ def test_what_is_dragged_is_asked_added_or_looked_at(strips: CoverageStrips) -> 
     assert session.faults == {}
 
 
-@pytest.mark.xfail(reason="max(1.0, *()) in CoverageStrips.refresh", raises=TypeError)
 def test_a_target_that_was_never_seen_has_empty_strips(strips: CoverageStrips) -> None:
     know(strips, coverage([20.0, 21.0]))
     assert len(strips._scw.data["left"]) == len(strips._revolutions.data["left"]) == 0

@@ -65,7 +65,6 @@ def test_a_forecast_tells_the_roles_that_are_lacking_and_only_those() -> None:
     assert LARGE not in both
 
 
-@pytest.mark.xfail(reason="forecast_lines says ANYONE to whoever lacks nothing, plan_lines does not")
 def test_who_has_the_roles_is_not_told_that_nobody_needs_them() -> None:
     assert ANYONE not in forecast_lines(ahead(s_max=100), privileged(LARGE))
 

@@ -211,7 +211,6 @@ def test_the_pane_says_what_comes_and_then_shows_it_in_one_figure(pane: Pane) ->
     assert pane.view.scale() != before
 
 
-@pytest.mark.xfail(reason="SkyView._offer_jobs empties its menu, which then shows mosaic None", raises=ValueError)
 def test_a_run_of_several_bands_can_be_left_and_another_be_looked_at(pane: Pane) -> None:
     pane.publish(0, 1.0)
     single = RunStore(pane.run.settings).start(plan_of(2), Identity())

@@ -165,6 +165,11 @@ def test_candidates_are_ranked_and_one_that_shines_in_one_batch_only_is_told(vie
     assert view.shown == [source.name for source in sorted(candidates, key=credibility, reverse=True)]
     assert {steady, flash} <= set(view.shown)
     assert "Crab" not in view.shown
+    view.session.findings.sources = TABLE  # type: ignore[union-attr]
+    view.view.refresh()
+    assert view.shown == ["NEW_2", "NEW_1"], "near the edge, the brighter one is less credible"
+    view.view._kinds.value = "forced"
+    assert view.shown == ["<faint>"]
     view.view._kinds.value = "all"
     view.view._find.value_input = "CRA"
     assert view.shown == ["Crab"]

@@ -133,6 +133,12 @@ def test_a_selected_range_is_seen_in_every_figure_and_can_be_taken_back(run: Sto
     assert not any(box.visible for box in chosen)
 
 
+def let_go(slider: Any, first: int, last: int) -> None:
+    """As the browser tells it when the mouse button is up: what has not changed is no event."""
+    with param.edit_constant(slider):
+        slider.param.update(value=(first, last), value_throttled=(first, last))
+
+
 def test_the_slider_takes_whole_batches_and_follows_the_range(run: StoredRun) -> None:
     session = Session(run.settings, Identity())
     slider: Any = PartSlider(session)
@@ -140,15 +146,10 @@ def test_the_slider_takes_whole_batches_and_follows_the_range(run: StoredRun) ->
     session.watch_run(run.run_id)
     assert slider.__panel__().visible
     widget, batches = slider._slider, run.plan.batches_of(run.plan.jobs[0])
-
-    def let_go(first: int, last: int) -> None:
-        with param.edit_constant(widget):
-            widget.param.update(value=(first, last), value_throttled=(first, last))
-
     assert (widget.end, widget.value) == (BATCHES - 1, (0, BATCHES - 1))
     assert slider._words.value.endswith("(all)")
     with held_up(part_board(run.settings)):
-        let_go(1, 2)
+        let_go(widget, 1, 2)
         assert session.selection.time_range == (batches[1].tstart, batches[2].tstop)
         assert slider._words.value == told(batches, 1, 2)
         answer = session.range.answer(0)
@@ -158,8 +159,20 @@ def test_the_slider_takes_whole_batches_and_follows_the_range(run: StoredRun) ->
         assert widget.value == (2, 3)
         session.selection.time_range = (batches[0].tstart, batches[0].tstart + 1e-4)
         assert widget.value == (2, 3), "a range between the middles of batches moves no handle"
-    let_go(0, BATCHES - 1)
+    let_go(widget, 0, BATCHES - 1)
     assert session.selection.time_range is None, "all of them is no range"
+
+
+def test_the_same_stretch_can_be_chosen_again(run: StoredRun) -> None:
+    session = Session(run.settings, Identity())
+    session.watch_run(run.run_id)
+    slider: Any = PartSlider(session)
+    with held_up(part_board(run.settings)):
+        let_go(slider._slider, 1, 2)
+        session.selection.time_range = None
+        assert slider._slider.value == (0, BATCHES - 1)
+        let_go(slider._slider, 1, 2)
+    assert session.selection.time_range is not None
 
 
 def test_a_stretch_of_batches_in_words() -> None:
