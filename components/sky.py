@@ -163,8 +163,14 @@ class SkyView(pn.viewable.Viewer):
         return findings.view(coloured, look.plane, look.stretch, look.limits_now)
 
     def _rgb(self, maps: list[tuple[str, Findings]]) -> Layers:
-        """Lowest energies red, highest blue; what there is no band for is dark."""
-        layers = [self._coloured(each)[1] for _, each in maps]
+        """Lowest energies red, highest blue; what there is no band for is dark, and so is noise, where limits are found."""
+        look = self.look
+        layers = []
+        for _, each in maps:
+            scale, indices = self._coloured(each)
+            if look.limits_now == "natural" and scale.low < 0:
+                indices = each.view(coloured, look.plane, look.stretch, (0.0, scale.high))[1]
+            layers.append(indices)
         dark = np.where(layers[0] > 0, np.uint8(1), np.uint8(0))
         red, green, blue = (layers + [dark] * 2)[:3]
         return red, green, blue

@@ -81,7 +81,7 @@ def status(table: SourceTable) -> str:
         f"{len(table.detected)} above {table.threshold:g} σ · {new} new{doubt} · σ(empty sky) {table.sky_width:.2f}"
         f" · {table.negative_peaks} below −{table.threshold:g} σ"
         + (" · ▲ see the warnings" if any(s.warnings for s in table.sources) else "")
-        + f' · <span title="{escape(table.crab.sentence)}">mCrab: ⓘ</span>'
+        + f' · <abbr title="{escape(table.crab.sentence)}">mCrab</abbr>'
     )
 
 

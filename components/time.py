@@ -21,6 +21,7 @@ from components.pane import Pane, empty_state
 from components.pane_turn import PaneTurn
 from components.source_menu import SourceMenu
 from components.words import Words
+from dashboard.hosts import SIMULATED
 from dashboard.plan.coverage import FULLY
 from dashboard.plan.plan import exposure_text
 from dashboard.request.request import Request
@@ -248,6 +249,7 @@ class TimeView(pn.viewable.Viewer):
         private = int((ahead.coverage.public[seen] == 0).sum())
         name = escape(ahead.target.name) if ahead.target else ""
         return [
+            "SIMULATED" if request.host_type == SIMULATED else "",
             f"{name}: {int(seen.sum())} ScW within {request.radius_for(instrument):g}° in 22 years, {fully} fully coded, {exposure}"
             + (f", {private} private" if private else ""),
             '<span class="off-axis">on axis <i></i> 15°</span>',

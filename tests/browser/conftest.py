@@ -174,10 +174,10 @@ class Plot:
 
     def _script(self, told: str) -> str:
         return f"""([name, number, arg]) => {{
-          const plot = [...Bokeh.documents[0]._all_models.values()].filter(
-            m => m.type == "Figure" && (m.html_attributes?.["aria-label"] ?? "").startsWith(name))[number]
-          const view = plot && Bokeh.index.find_one(plot)
-          return view ? ({told})(plot, view, arg) : undefined
+          const views = [...Bokeh.documents[0]._all_models.values()].filter(
+            m => m.type == "Figure" && (m.html_attributes?.["aria-label"] ?? "").startsWith(name)).map(m => Bokeh.index.find_one(m))
+          const view = views.filter(v => v != null)[number]
+          return view ? ({told})(view.model, view, arg) : undefined
         }}"""
 
     def tell(self, told: str, arg: Any = None) -> Any:
