@@ -69,6 +69,14 @@ class NumberInput(pn.widgets.FloatInput):
         return {**sent, "value": params["value"]} if "value" in params else sent
 
 
+class NameInput(pn.widgets.AutocompleteInput):
+    """A name, or nothing, with suggestions: for nothing Panel's own takes the first of them."""
+
+    def _process_property_change(self, props: dict[str, Any]) -> dict[str, Any]:
+        taken: dict[str, Any] = super()._process_property_change(props)
+        return {**taken, "value": props["value"]} if "value" in props else taken
+
+
 def widget(request: Request, name: str, refuse: Callable[[RequestError], None]) -> Any:
     """The widget of a parameter, bound to it both ways; `refuse` gets the error of a text that cannot be read."""
     parameter = request.param[name]
@@ -90,7 +98,7 @@ def widget(request: Request, name: str, refuse: Callable[[RequestError], None]) 
     if name in CONVERTED:
         return TextField(request, name, refuse, placeholder=when_empty(request, name), **common)
     if name == "src_name":
-        return pn.widgets.AutocompleteInput.from_param(
+        return NameInput.from_param(
             parameter, restrict=False, min_characters=1, case_sensitive=False, placeholder=when_empty(request, name), **common
         )
     if isinstance(parameter, param.List):

@@ -108,7 +108,8 @@ class SkyView(pn.viewable.Viewer):
             self._point()
             return
         maps = self._maps(findings)
-        built = (self.look.arrangement, tuple(label for label, _ in maps), same_grid(findings.product))
+        names = tuple(label for label, _ in maps) if len(maps) > 1 else ()  # a single one is named by the menu: any band may take its place
+        built = (self.look.arrangement, names, same_grid(findings.product))
         if built != self._built:
             self._build(maps)
         elif self.look.arrangement == "RGB":

@@ -14,10 +14,13 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from dashboard.runs.process import end_children
 from dashboard.settings import Settings
 
+hypothesis_settings.register_profile("untimed", deadline=None)  # a busy machine fails no test
+hypothesis_settings.load_profile("untimed")
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -33,7 +33,8 @@ UNDER = """async ([x, y]) => {
 }"""
 RINGS = """() => {
   for (const model of Bokeh.documents[0]._all_models.values())
-    if (model.type == "ColumnDataSource" && model.data.name && model.data.x) return [[...model.data.name], [...model.data.x], [...model.data.y]]
+    if (model.type == "ColumnDataSource" && model.data.name && model.data.x)
+      return [[...model.data.name], [...model.data.x], [...model.data.y]]
 }"""
 NUMBER = r"([−+]?[\d.]+)"
 
