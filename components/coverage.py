@@ -59,6 +59,7 @@ class CoverageStrips:
         self._session = session
         self._x = x_range
         self.drag = "ask"
+        self.dragged: Any = None
         self._coverage: Any = None
         self._seen_by: tuple[str, float] = ("", 0.0)
         self._mask: Any = None
@@ -143,6 +144,7 @@ class CoverageStrips:
             return
         spans = joined(self._session.ahead.spans, (start, stop)) if self.drag == "add" else ((start, stop),)
         self._session.request.param.update(**interval_values(spans))
+        self.dragged = self._session.ahead.spans
 
 
 def _strip() -> Any:

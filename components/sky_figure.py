@@ -214,12 +214,12 @@ class SkyFigure:
             self.plot.on_event(event, lambda tap: tapped(tap.x, tap.y) if tap.x is not None else None)
 
     def draw_grid(self, frame: str) -> None:
-        """Lines of a frame, as they suit what is seen; "" for none."""
+        """Lines of a frame, as they suit what is seen; "none" for none."""
         window = self._seen()
         if (frame, window) == self._frame:
             return
         self._frame = (frame, window)
-        lines, labels = ((), ()) if not frame else _grid(self._mosaic, frame, window)
+        lines, labels = ((), ()) if frame == "none" else _grid(self._mosaic, frame, window)
         self._lines.data = {"xs": [line[:, 0] for line in lines], "ys": [line[:, 1] for line in lines]}
         columns = [[label[i] for label in labels] for i in range(3)]
         self._labels.data = dict(zip(("x", "y", "text"), columns, strict=True))

@@ -10,7 +10,7 @@ PLANES: Final = ("significance", "flux", "exposure", "variance")
 STRETCHES: Final = ("asinh", "linear", "sqrt", "log")
 LIMITS: Final = {"automatic": "natural", "min to max": "minmax", "zscale": "zscale", "symmetric about 0": "symmetric"}
 """Names of the ways limits are found, and what `components.elements.scale` calls them."""
-GRIDS: Final = {"RA, Dec": "fk5", "galactic": "galactic", "no grid": ""}
+GRIDS: Final = {"RA, Dec": "fk5", "galactic": "galactic", "no grid": "none"}
 ARRANGEMENTS: Final = ("one band", "side by side", "RGB")
 TOOLS: Final = ("pan", "ruler", "circle", "box", "polygon")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import panel as pn
 
 from components.chips import Chips
+from components.choices import Chips as Switches
 from components.choices import Menu
 from components.fields import NumberInput
 from components.sky_look import ARRANGEMENTS, GRIDS, LIMITS, STRETCHES, TOOLS
@@ -31,6 +32,7 @@ class SkyMenu(pn.viewable.Viewer):
         super().__init__(**params)
         self._session, self._sky, self._look = session, sky, sky.look
         look = self._look.param
+        self._shown = (0.0, 0.0)
         plain: dict[str, Any] = {"margin": 0, "description": None}
         stretch = Menu.from_param(look.stretch, label="Stretch", options=list(STRETCHES), **plain)
         limits = Menu.from_param(look.limits, label="Limits", options=LIMITS, **plain)
@@ -41,7 +43,7 @@ class SkyMenu(pn.viewable.Viewer):
         grid = Menu.from_param(look.grid, label="Grid", options=GRIDS, **plain)
         bands = Menu.from_param(look.arrangement, label="Bands", options=list(ARRANGEMENTS), **plain)
         marks = Chips("Over the map", {name: name for name in OVER}, [name for name in OVER if getattr(self._look, name)], self._lay)
-        tools = pn.widgets.RadioButtonGroup.from_param(look.tool, options=list(TOOLS), label="", css_classes=["chips"], margin=0)
+        tools = Switches.from_param(look.tool, options=list(TOOLS), label="", css_classes=["chips"], margin=0)
         self._read = pn.widgets.FileInput(accept=".reg", css_classes=["region-file"], margin=0)
         write = pn.widgets.FileDownload(
             callback=self._written, filename="regions.reg", label="Write regions", css_classes=["chip"], button_type="default", margin=0
@@ -78,8 +80,8 @@ class SkyMenu(pn.viewable.Viewer):
         locked = self._look.plane in self._look.locked
         self._lock.param.update(value=locked, label="🔒 locked" if locked else "Lock limits")
         if scale is not None:
-            self._low.param.update(value=float(f"{scale.low:.4g}"))
-            self._high.param.update(value=float(f"{scale.high:.4g}"))
+            self._shown = (float(f"{scale.low:.4g}"), float(f"{scale.high:.4g}"))
+            self._low.value, self._high.value = self._shown
 
     def _toggle_lock(self, event: Any) -> None:
         locked = self._look.plane in self._look.locked
@@ -89,10 +91,10 @@ class SkyMenu(pn.viewable.Viewer):
         elif locked and not event.new:
             self._look.unlock()
 
-    def _set_limits(self, _: Any) -> None:
+    def _set_limits(self, event: Any) -> None:
         """What is typed is locked."""
-        scale, low, high = self._sky.scale(), self._low.value, self._high.value
-        if scale is None or low is None or high is None or (float(f"{scale.low:.4g}"), float(f"{scale.high:.4g}")) == (low, high):
+        low, high = self._low.value, self._high.value
+        if low is None or high is None or event.new == self._shown[event.obj is self._high]:
             return
         if low >= high:
             self._told.value = f'<span class="bad" role="alert">Lowest ({low:g}) must be below highest ({high:g}).</span>'

@@ -30,7 +30,7 @@ SHOWN: Final = {"all": "all", "candidates": "new", "limits": "forced"}
 MOST_CANDIDATES: Final = 12
 """New sources that are measured in every batch by themselves."""
 TITLES: Final = {"match": "off ′", "n": "N"}
-WIDTHS: Final = {"name": "20%", "σ": "9.5%", "flux": "17.5%", "mCrab": "9.5%", "RA": "11%", "Dec": "11%", "match": "7%", "n": "4.5%"}
+WIDTHS: Final = {"name": "23%", "σ": "9.5%", "flux": "17%", "mCrab": "10%", "RA": "10.5%", "Dec": "11%", "match": "6.5%", "n": "4%"}
 NUMBERS: Final = {"σ": "0.0", "mCrab": "0.0", "RA": "0.000", "Dec": "+0.000", "match": "0.00", "n": "0"}
 TOOLTIPS: Final = {
     "σ": "significance over the local width of empty sky",
@@ -49,7 +49,10 @@ def _name(source: MeasuredSource, chosen: bool) -> str:
 
 def _flux(source: MeasuredSource) -> str:
     """Measured, or a 3 sigma limit."""
-    return f"< {source.upper_limit:.2f}" if source.kind == "forced" else f"{source.flux:.2f} ± {source.scaled_error:.2f}"
+    if source.kind == "forced":
+        return f"< {source.upper_limit:.2f}"
+    digits = 2 if abs(source.flux) < 100 else 1
+    return f"{source.flux:.{digits}f} ± {source.scaled_error:.{digits}f}"
 
 
 def rows(sources: tuple[MeasuredSource, ...], table: SourceTable, selected: str = "") -> pd.DataFrame:

@@ -136,14 +136,16 @@ class TimeView(pn.viewable.Viewer):
             asked = look.plan.pointings
             edges, what = (float(asked.tstart[0]), float(asked.tstop[-1])), (look.state.run_id, len(asked))
         elif spans:
-            edges, what = (min(a for a, _ in spans), max(b for _, b in spans)), session.ahead.target
+            edges, what = (min(a for a, _ in spans), max(b for _, b in spans)), (session.ahead.target, spans)
         else:
             return
         now = (self._x.start - IJD_0_MJD, self._x.end - IJD_0_MJD)
         inside = now[0] <= edges[0] and edges[1] <= now[1]
-        if what == self._framed and (inside or look is not None):
+        if what == self._framed:
             return
         self._framed = what
+        if look is None and inside and self._strips is not None and spans == self._strips.dragged:
+            return  # the strip stands still while one drags in it
         room = max(MARGIN * (edges[1] - edges[0]), LEAST_DAYS)
         self._x.update(start=edges[0] - room + IJD_0_MJD, end=edges[1] + room + IJD_0_MJD)
         self._x.update(reset_start=self._x.start, reset_end=self._x.end)
@@ -253,5 +255,4 @@ class TimeView(pn.viewable.Viewer):
             f"{name}: {int(seen.sum())} ScW within {request.radius_for(instrument):g}° in 22 years, {fully} fully coded, {exposure}"
             + (f", {private} private" if private else ""),
             '<span class="off-axis">on axis <i></i> 15°</span>',
-            "drag over the science windows to choose intervals",
         ]

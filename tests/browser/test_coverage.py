@@ -71,7 +71,7 @@ def test_an_empty_page_shows_what_was_seen_and_the_forecast_is_the_plan(site: Se
     strip.wait("plot => plot.renderers[1].data_source.data.left.length > 100")
     visitor.plot(MISSION).wait("plot => plot.renderers[1].data_source.data.left.length > 100")
     pointings.wait("plot => plot.renderers[3].data_source.data.alpha.includes(1)")
-    visitor.read(re.compile(r"^Crab: \d+ ScW within 10\.5° in 22 years"))
+    visitor.read(re.compile(r"^SIMULATED · Crab: \d+ ScW within 10\.5° in 22 years"))
     whole = figures(visitor)
 
     choose_short(visitor)
@@ -80,6 +80,7 @@ def test_an_empty_page_shows_what_was_seen_and_the_forecast_is_the_plan(site: Se
     told = figures(visitor)
     assert told != whole
     depth = visitor.page.get_by_text("5σ limit").inner_text()
+    strip.wait(f"plot => plot.renderers[0].data_source.data.right[0] < {mjd(SHORT[1]) + 1}")
     interval = strip.columns(INTERVALS)
     assert (*interval["left"], *interval["right"]) == pytest.approx((mjd(SHORT[0]), mjd(SHORT[1])), abs=1e-4)
     first, last = strip.x_range
@@ -157,8 +158,9 @@ def test_another_source_moves_everything_and_a_wrong_name_is_told(site: Served, 
     revolutions = visitor.plot(MISSION).columns(1)["left"]
     visitor.fill("Source", "Vela X-1")
     visitor.read(re.compile(r"^135\.5286 -40\.5547 \(simulated observatory\) · ℓ 263\.06 b \+3\.93"))
-    visitor.read(re.compile(r"^Vela X-1: \d+ ScW within"))
+    visitor.read(re.compile(r"^SIMULATED · Vela X-1: \d+ ScW within"))
     visitor.plot(POINTINGS).wait("(plot, _, i) => plot.renderers[i].data_source.data.name?.[0] == 'Vela X-1'", TARGET)
+    choose_short(visitor)
     visitor.read("No science window: widen the interval or the radius, or drag over others in the Time pane.")
     assert visitor.plot(MISSION).columns(1)["left"] != revolutions
     for label, text in (("From [UTC]", "2008-11-01T00:00:00"), ("To [UTC]", "2008-12-31T00:00:00")):

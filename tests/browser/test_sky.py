@@ -219,7 +219,7 @@ def test_ruler_and_regions(finished: str, visitor: Visitor, tmp_path: Path) -> N
     sky, page = opened(visitor, finished), visitor.page
     known, named = catalogue(visitor, tmp_path), places(sky)
     menu = open_menu(visitor)
-    told = menu.locator(".quiet").last
+    told = menu.locator(".quiet .bk-clearfix").last
     other = next(name for name in named if name != "Crab")
 
     visitor.click("ruler")
@@ -253,7 +253,7 @@ def test_ruler_and_regions(finished: str, visitor: Visitor, tmp_path: Path) -> N
     assert SkyCoord(*peak, unit="deg").separation(CRAB).deg < 0.2, "the Crab is the brightest inside"
 
     with page.expect_download() as waiting:
-        page.get_by_role("link", name="Write regions").click()
+        page.get_by_text("Write regions", exact=True).click()
     path = tmp_path / waiting.value.suggested_filename
     waiting.value.save_as(path)
     (circle,) = Regions.read(path, format="ds9")
