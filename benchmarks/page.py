@@ -106,7 +106,7 @@ def landing(served: Served, run: Watched) -> float:
     return float(np.median([served.spent(run.land, LANDING_SECONDS) for _ in range(LANDINGS)]))
 
 
-def alone(path: Path) -> tuple[float, float]:
+def unshared(path: Path) -> tuple[float, float]:
     """CPU seconds: what all sessions share of a landing, and HoloViews rendering the map again."""
     hv.extension("bokeh")
     for _ in range(2):  # the first round imports and compiles
@@ -176,7 +176,7 @@ def main() -> None:
             run.start()
         finished.finish()
         landing.land()
-        shared, again = alone(finished.files[0])
+        shared, again = unshared(finished.files[0])
         head()
         measure_shell(settings, browser)
         with serve(settings) as served:

@@ -11,12 +11,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -26,6 +27,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 from dashboard.settings import Settings
 from tests.conftest import running_observatory
 
+Value = TypeVar("Value")
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 WATCH = """(() => {
   window.painted = {}
@@ -214,6 +216,16 @@ class Client:
     async def _read(self) -> None:
         while await self.connection.read_message() is not None:
             pass
+
+
+def alone(work: Callable[[], Awaitable[Value]]) -> Value:
+    """What a coroutine returns that has a thread and an event loop of its own: the browser's driver has those of this program."""
+
+    async def done() -> Value:
+        return await work()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(done())).result()
 
 
 def row(name: str, figure: str, bound: str = "", alternative: str = "") -> None:

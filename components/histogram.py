@@ -29,7 +29,7 @@ class HistogramView(pn.viewable.Viewer):
         self._curves: list[Any] = []
         self._told = Words("", "pane-foot")
         self._pane = Pane("Significance of all pixels, scaled", body=empty_state(EMPTY), foot=self._told, css_class="histogram-pane")
-        session.param.watch(PaneTurn(self.refresh, lambda: not self._curves), "product_version")
+        session.param.watch(PaneTurn(self.refresh, lambda: not self._curves and session.findings is not None), "product_version")
         self.refresh()
 
     def __panel__(self) -> pn.viewable.Viewable:

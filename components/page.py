@@ -65,9 +65,9 @@ class Page(pn.viewable.Viewer):
     async def _warm(self) -> None:
         """The first batch comes seconds sooner when the worker has been loading while the visitor was choosing."""
         self._loaded = True
+        if self._run_id:
+            await self._open()
         try:
-            if self._run_id:
-                await self._open()
             self._ask.suggest(await asyncio.to_thread(self._session.suggestions))
             await asyncio.to_thread(self._session.warm)
         except DashboardError as error:
@@ -75,7 +75,11 @@ class Page(pn.viewable.Viewer):
 
     async def _open(self) -> None:
         """Show the run the address names, once its files have been read: whoever else is served does not wait for them."""
-        watch = await asyncio.to_thread(watcher(self._session.settings).watch, self._run_id)
+        try:
+            watch = await asyncio.to_thread(watcher(self._session.settings).watch, self._run_id)
+        except DashboardError as error:
+            self._session.refuse(error)
+            return
 
         def show() -> None:
             with building():

@@ -36,12 +36,12 @@ class PaneTurn:
     ----------
     act
         What to do.
-    empty
-        Whether there is nothing in the pane yet, so that the act may build.
+    builds
+        Whether the act will put new things into the page.
     """
 
-    def __init__(self, act: Callable[[], None], empty: Callable[[], bool]) -> None:
-        self.act, self.empty = act, empty
+    def __init__(self, act: Callable[[], None], builds: Callable[[], bool]) -> None:
+        self.act, self.builds = act, builds
 
     def __call__(self, *_: Any) -> None:
         """Ask."""
@@ -69,7 +69,8 @@ class _Queue:
     def _take(self) -> None:
         end = perf_counter() + PATIENCE
         try:
-            with building() if any(turn.empty() for turn in self._waiting) else pn.io.hold():
+            with building() if any(turn.builds() for turn in self._waiting) else pn.io.hold():
+                self._waiting.pop(0).act()
                 while self._waiting and perf_counter() < end:
                     self._waiting.pop(0).act()
         finally:

@@ -86,7 +86,7 @@ class SkyView(pn.viewable.Viewer):
         self._jobs: Menu | None = None
         self._slider: PartSlider | None = None
         self._pointings: PointingMap | None = None
-        session.param.watch(PaneTurn(self.refresh, lambda: not self._figures), "product_version")
+        session.param.watch(PaneTurn(self.refresh, lambda: not self._figures and session.findings is not None), "product_version")
         session.ahead.param.watch(PaneTurn(self._point, lambda: self._pointings is None), ["coverage", "spans", "target"])
         session.selection.param.watch(self._selected, ["source", "place"])
         self.look.param.watch(lambda *_: self.refresh(), ["plane", "stretch", "colours", "limits", "locked", "arrangement"])

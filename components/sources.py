@@ -108,7 +108,7 @@ class SourcesView(pn.viewable.Viewer):
         )
         self._kinds.param.watch(lambda *_: self.refresh(), "value")
         self._find.param.watch(lambda *_: self.refresh(), "value_input")
-        session.param.watch(PaneTurn(self.refresh, lambda: self._table is None), "product_version")
+        session.param.watch(PaneTurn(self.refresh, lambda: self._table is None and session.findings is not None), "product_version")
         session.param.watch(self._take_strips, "beat")
         session.selection.param.watch(lambda *_: self.refresh(), "source")
         self.refresh()

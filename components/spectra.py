@@ -84,7 +84,7 @@ class SpectraView(pn.viewable.Viewer):
         self._ask.on_click(self._ask_curve)
         bar, menu = [self._ask], [self._sources.widget]
         self._pane = Pane("Energy", bar=bar, menu=menu, body=empty_state(EMPTY), foot=self._told, css_class="energy-pane")
-        turn = PaneTurn(self.refresh, lambda: self._chart is None)
+        turn = PaneTurn(self.refresh, lambda: self._chart is None and bool(session.extracted("spectrum")))
         session.param.watch(turn, "product_version")
         session.selection.param.watch(lambda *_: self.refresh(), "source")
         session.selection.param.watch(self._follow, "energy_range")

@@ -50,6 +50,7 @@ class TimeView(pn.viewable.Viewer):
         self._strips: CoverageStrips | None = None
         self._drawn: object = None
         self._framed: object = None
+        self._seen: object = None
         self._curves: dict[str, Shown] = {}
         first, last = mission_edges()
         self._x: Any = Range1d(start=first + IJD_0_MJD, end=last + IJD_0_MJD)
@@ -69,9 +70,9 @@ class TimeView(pn.viewable.Viewer):
         self._drag_words = Words("drag to", "pane-title", "quiet", visible=False)
         bar, menu = [self._drag_words, self._drag, self._clear], [self._sources.widget, self._bins]
         self._pane = Pane("Time", bar=bar, menu=menu, body=empty_state(LOOKING), foot=self._told, css_class="time-pane")
-        turn = PaneTurn(self.refresh, lambda: self._chart is None or self._strips is None)
-        session.param.watch(turn, ["product_version", "shown"])
-        session.param.watch(lambda *_: self._strips.draw_batches() if self._strips else None, "run")
+        turn = PaneTurn(self.refresh, lambda: self._strips is None or (self._chart is None and bool(session.extracted("lightcurve"))))
+        session.param.watch(turn, "product_version")
+        session.param.watch(lambda *_: self._strips.draw_batches() if self._strips else None, ["run", "shown"])
         session.ahead.param.watch(turn, ["coverage", "spans", "problem"])
         session.request.param.watch(lambda *_: self._told.param.update(value=self._status()), ["src_name", "instrument", "radius"])
         session.selection.param.watch(lambda *_: self.refresh(), "source")
@@ -88,10 +89,10 @@ class TimeView(pn.viewable.Viewer):
     def refresh(self) -> None:
         """Show the light curves of the selected source, and the mission's science windows, as far as they are there."""
         before = (self._chart, self._strips)
+        self._frame()
         self._take_curves()
         if self._strips is None and self._session.ahead.coverage is not None:
             self._strips = CoverageStrips(self._session, self._x)
-        self._frame()
         if self._strips is not None:
             self._strips.refresh()
         if (self._chart, self._strips) != before:
@@ -170,6 +171,7 @@ class TimeView(pn.viewable.Viewer):
         self._draw()
 
     def _draw(self) -> None:
+        self._seen = self._view
         series = {}
         for label, each in self._curves.items():
             rows = np.arange(0) if each.curve is None else drawn_rows(each.curve, *self._view)
@@ -189,7 +191,7 @@ class TimeView(pn.viewable.Viewer):
         """Draw anew what is in view, whichever figure has moved: the less of the time is seen, the finer."""
         if self._strips is not None:
             self._strips.draw_windows()
-        if any(each.curve is not None and len(each.curve) > MOST for each in self._curves.values()):
+        if self._view != self._seen and any(each.curve is not None and len(each.curve) > MOST for each in self._curves.values()):
             self._draw()
             self._told.value = self._status()
 

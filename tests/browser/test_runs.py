@@ -23,6 +23,7 @@ def test_a_failed_batch_is_retried_from_the_page(served: Served, visitor: Visito
     expect(visitor.page.get_by_role("button", name="Retry failed")).not_to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_batch_is_left_out_and_put_back_and_its_history_is_told(served: Served, visitor: Visitor, observatory: Observatory) -> None:
     visitor.open(f"{served.url}?run={served.start_run(s_max=20)}")
     visitor.read("3 of 3 batches", 120)
@@ -57,6 +58,7 @@ def test_a_cancelled_run_says_what_goes_on_elsewhere(served: Served, visitor: Vi
     visitor.read("6 of 6 batches", 120)
 
 
+@pytest.mark.slow
 def test_a_run_is_extended_renamed_found_in_the_list_and_deleted(served: Served, visitor: Visitor) -> None:
     run_id = served.start_run(s_max=10)
     visitor.open(f"{served.url}?run={run_id}")

@@ -11,7 +11,7 @@ import pytest
 
 from components import time
 from components.part_slider import PartSlider, told
-from components.time import TimeView
+from components.time import LEAST_DAYS, TimeView
 from components.words import Words
 from dashboard.archive.resolver import Target
 from dashboard.identity import Identity
@@ -81,12 +81,17 @@ def test_why_nothing_is_known_is_told(session: Session) -> None:
     assert time.LOOKING not in words(view)
 
 
-def test_intervals_in_view_leave_the_view_and_others_move_it(session: Session) -> None:
+def test_the_view_stands_still_under_a_drag_and_follows_what_is_typed(session: Session) -> None:
     view = TimeView(session)
     seen(session, (FIRST_DAY, FIRST_DAY + 2))
     before = view_range(view)
-    session.ahead.spans = ((FIRST_DAY + 0.5, FIRST_DAY + 1),)
+    strips = view._strips
+    assert strips is not None
+    strips.dragged = inside = ((FIRST_DAY + 0.5, FIRST_DAY + 1),)
+    session.ahead.spans = inside
     assert view_range(view) == before
+    session.ahead.spans = ((FIRST_DAY + 0.5, FIRST_DAY + 1.5),)
+    assert view_range(view) == (FIRST_DAY + 0.5 - LEAST_DAYS, FIRST_DAY + 1.5 + LEAST_DAYS)
     session.ahead.spans = ((FIRST_DAY + 0.5, FIRST_DAY + 1), (FIRST_DAY + 900, FIRST_DAY + 901))
     assert view_range(view)[1] > FIRST_DAY + 901
 

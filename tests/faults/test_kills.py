@@ -22,6 +22,8 @@ from tests.faults.crab import assert_equal, assert_whole, attempts, counts, happ
 from tests.processes import kin, workers
 from tests.waiting import wait_for_run, wait_until
 
+pytestmark = pytest.mark.slow  # minutes altogether
+
 EVENTS_A_BATCH = 6
 """planned, queued, submitted, running, downloading, done."""
 MOST_SECONDS = 0.5

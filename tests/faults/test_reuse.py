@@ -29,6 +29,8 @@ from tests.conftest import Observatory, running_observatory
 from tests.faults.crab import assert_equal, assert_whole, attempts, counts, deployed, planned, reasons, started
 from tests.waiting import wait_for_run
 
+pytestmark = pytest.mark.slow  # minutes altogether
+
 SPECTRA: dict[str, Any] = {"product": "spectrum", "use_default_catalog": False, "make_image": True, "s_max": 10, "radius": 5.0}
 DECADE: dict[str, Any] = {"T1": "2003-03-01T00:00:00", "T2": "2013-03-10T00:00:00", "radius": 1.5, "s_max": 20}
 

@@ -21,6 +21,8 @@ from tests.faults.crab import A_DAY, LONGER, assert_whole, attempts, counts, hap
 from tests.faults.observatories import Recorder, recorded
 from tests.waiting import wait_for_run, wait_until
 
+pytestmark = pytest.mark.slow  # minutes altogether
+
 OTHERS = {**A_DAY, "E1_keV": 30.0, "E2_keV": 50.0}
 """As many batches as in `A_DAY`, and none of them."""
 

@@ -21,6 +21,8 @@ from tests.processes import kill_worker
 from tests.signed import signed
 from tests.waiting import wait_for_run, wait_until
 
+pytestmark = pytest.mark.slow  # minutes altogether
+
 LIFE = 4.0
 """Seconds of a token that is to expire under way."""
 OF_A_PLAN = 4

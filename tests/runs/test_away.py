@@ -121,7 +121,7 @@ def test_no_run_is_too_small_to_wait_for_its_host(tmp_path: Path, windows: int) 
 
 @pytest.mark.parametrize("fault", [Reply(b"", 502), Reply(hang=True)], ids=["fails", "is silent"])
 def test_a_host_that_fails_or_is_silent_is_left_alone_too(tmp_path: Path, fault: Reply) -> None:
-    bench = Bench(tmp_path, 12, failures_to_pause=2, request_seconds=0.2)
+    bench = Bench(tmp_path, 12, failures_to_pause=2, request_seconds=1.0)
     with bench.host([fault]) as obtain:
         for _ in range(2):
             state = bench.turn(obtain)
