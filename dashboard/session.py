@@ -329,7 +329,9 @@ class Session(param.Parameterized):
         self._made = tuple(self.range.findings(number, found) for number, found in enumerate(look.findings))
         shown = self._made[self.shown] if look.jobs[self.shown].product == "mosaic" else None
         newer = look.findings != before or shown is not self.findings or self._made != made
-        self.findings, self.look, self.run = shown, look, look.state
+        self.findings, self.look = shown, look
+        if look.state is not self.run:  # param compares no dataclasses: it would tell everybody at every beat
+            self.run = look.state
         if newer:
             self.product_version += 1
         if awaited is None:

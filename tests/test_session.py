@@ -199,6 +199,17 @@ def test_spectra_of_a_range_are_told_though_the_map_stays(tmp_path: Path) -> Non
     assert session.product_version == version + 1
 
 
+def test_a_beat_that_sees_nothing_new_tells_nobody(stored: StoredRun) -> None:
+    session = Session(stored.settings, Identity())
+    session.watch_run(stored.run_id)
+    session.refresh()
+    told: list[str] = []
+    session.param.watch(lambda *events: told.extend(event.name for event in events), [name for name in session.param if name != "beat"])
+    for _ in range(3):
+        session.refresh()
+    assert told == []
+
+
 def test_another_run_begins_with_nothing_selected(stored: StoredRun) -> None:
     other = RunStore(stored.settings).start(plan_of(4, first=40), Identity())
     session = Session(stored.settings, Identity())
