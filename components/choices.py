@@ -17,3 +17,9 @@ class Menu(pn.widgets.Select):
     """One of several."""
 
     _debounce: ClassVar[int] = 1
+
+
+class Ticked(pn.widgets.Tabulator):
+    """A table with boxes: a tick that still waits is lost where new rows come."""
+
+    _debounce: ClassVar[int] = 1

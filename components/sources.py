@@ -10,7 +10,7 @@ import pandas as pd
 import panel as pn
 from bokeh.models.widgets.tables import NumberFormatter
 
-from components.choices import Chips
+from components.choices import Chips, Ticked
 from components.pane import Pane, empty_state
 from components.pane_turn import PaneTurn
 from components.sky import SkyView
@@ -29,7 +29,7 @@ EMPTY = "No sources yet. They are found and measured on the sum of all batches t
 SHOWN: Final = {"all": "all", "candidates": "new", "limits": "forced"}
 MOST_CANDIDATES: Final = 12
 """New sources that are measured in every batch by themselves."""
-TITLES: Final = {"match": "off ′", "n": "N"}
+TITLES: Final = {"match": "Δ′", "n": "N"}
 WIDTHS: Final = {"name": "23%", "σ": "9.5%", "flux": "17%", "mCrab": "10%", "RA": "10.5%", "Dec": "11%", "match": "6.5%", "n": "4%"}
 NUMBERS: Final = {"σ": "0.0", "mCrab": "0.0", "RA": "0.000", "Dec": "+0.000", "match": "0.00", "n": "0"}
 TOOLTIPS: Final = {
@@ -41,18 +41,20 @@ ALIGN: Final = dict.fromkeys(("σ", "flux", "mCrab", "RA", "Dec", "match", "n"),
 
 
 def _name(source: MeasuredSource, chosen: bool) -> str:
-    """The name as what the keyboard reaches: its click is the row's."""
+    """The name as what the keyboard reaches: its click is the row's. Rows are sorted by this text: the name stands first in it."""
     name = escape(source.name)
     mark = f' <span class="warn" title="{escape(", ".join(source.warnings))}">▲</span>' if source.warnings else ""
-    return f'<button type="button" class="{"chosen" if chosen else ""}" aria-label="{name}, show on the map">{name}{mark}</button>'
+    return f'<button type="button" aria-label="{name}, show on the map" class="{"chosen" if chosen else ""}">{name}{mark}</button>'
 
 
 def _flux(source: MeasuredSource) -> str:
-    """Measured, or a 3 sigma limit."""
+    """Measured, or a 3 sigma limit; rows are sorted by this text: it begins with the number, as wide as any."""
     if source.kind == "forced":
-        return f"< {source.upper_limit:.2f}"
-    digits = 2 if abs(source.flux) < 100 else 1
-    return f"{source.flux:.{digits}f} ± {source.scaled_error:.{digits}f}"
+        number, text = source.upper_limit, f"< {source.upper_limit:.2f}"
+    else:
+        digits = 2 if abs(source.flux) < 100 else 1
+        number, text = source.flux, f"{source.flux:.{digits}f} ± {source.scaled_error:.{digits}f}"
+    return f'<span data-order="{max(number, 0.0):016.6f}">{text}</span>'
 
 
 def rows(sources: tuple[MeasuredSource, ...], table: SourceTable, selected: str = "") -> pd.DataFrame:
@@ -97,6 +99,7 @@ class SourcesView(pn.viewable.Viewer):
         self._status = Words("", "pane-foot")
         self._table: Any = None
         self._rows: tuple[MeasuredSource, ...] = ()
+        self._ticked: frozenset[str] = frozenset()
         self._strips: StripAnswer | None = None
         self._strips_of: object = None
         self._kinds = Chips(options=SHOWN, value="all", label="", css_classes=["chips"], visible=False)
@@ -123,6 +126,9 @@ class SourcesView(pn.viewable.Viewer):
         if session.findings is None:
             if self._table is not None:
                 self._table, self._status.value, self._pane.body = None, "", empty_state(EMPTY)
+                self._ticked = frozenset()
+                if self._acts:
+                    self._acts_row.visible = False
             return
         self._ask_strips()
         self._rows = self._chosen()
@@ -130,7 +136,9 @@ class SourcesView(pn.viewable.Viewer):
         if self._table is None:
             self._build(frame)
         elif not frame.equals(self._table.value):
-            self._table.value = frame
+            ticked, self._table.value = self._ticked, frame
+            self._table.selection = [row for row, source in enumerate(self._rows) if source.name in ticked]
+            self._ticked = ticked
         self._status.value = status(session.sources)
 
     def _chosen(self) -> tuple[MeasuredSource, ...]:
@@ -142,11 +150,11 @@ class SourcesView(pn.viewable.Viewer):
 
     def _build(self, frame: pd.DataFrame) -> None:
         numbers = {name: NumberFormatter(format=written, nan_format="–") for name, written in NUMBERS.items()}
-        self._table = pn.widgets.Tabulator(
+        self._table = Ticked(
             frame,
             show_index=False,
             disabled=True,
-            formatters={"name": {"type": "html"}, **numbers},
+            formatters={"name": {"type": "html"}, "flux": {"type": "html"}, **numbers},
             editors=dict.fromkeys(frame),  # a cell with an editor, even a disabled one, is a stop of the Tab key
             selectable="checkbox",
             layout="fit_columns",
@@ -173,17 +181,16 @@ class SourcesView(pn.viewable.Viewer):
             self._sky.centre(source.ra, source.dec)
 
     def _offer(self, event: Any) -> None:
-        """What can be asked of the sources whose boxes are ticked."""
+        """What can be asked of the sources whose boxes are ticked; those that are filtered away stay so."""
+        shown = [source.name for source in self._rows]
+        self._ticked = self._ticked.difference(shown) | {shown[row] for row in event.new if row < len(shown)}
         if not self._acts:
             for label, act in (("Spectrum and light curve of these", self._extract), ("Edit as catalogue", self._edit)):
                 self._acts[label] = pn.widgets.Button(label=label, css_classes=["chip"], margin=0)
                 self._acts[label].on_click(act)
             self._acts_row = pn.Row(*self._acts.values(), css_classes=["acts-row"], margin=0)
             self._pane.add_below(self._acts_row)
-        self._acts_row.visible = bool(event.new)
-
-    def _names(self) -> list[str]:
-        return [self._rows[row].name for row in self._table.selection if row < len(self._rows)]
+        self._acts_row.visible = bool(self._ticked)
 
     def _extract(self, _: Any) -> None:
         """Spectrum and light curve of the ticked sources, planned."""
@@ -191,7 +198,7 @@ class SourcesView(pn.viewable.Viewer):
         if session.look is None:
             return
         try:
-            session.ask_next(extraction_of(session.look.plan, session.shown, session.sources, self._names()))
+            session.ask_next(extraction_of(session.look.plan, session.shown, session.sources, self._ticked))
         except DashboardError as error:
             session.refuse(error)
 
@@ -202,7 +209,7 @@ class SourcesView(pn.viewable.Viewer):
             return
         instrument = session.look.jobs[session.shown].instrument
         try:
-            catalog = extraction_catalog(session.sources, instrument, self._names(), session.look.plan.catalog)
+            catalog = extraction_catalog(session.sources, instrument, self._ticked, session.look.plan.catalog)
         except DashboardError as error:
             session.refuse(error)
             return

@@ -152,16 +152,20 @@ def site(tmp_path_factory: pytest.TempPathFactory, shared_observatory: Observato
         yield page
 
 
+def finished_run(site: Served, browser: Browser, **values: object) -> str:
+    """Id of a run that is done."""
+    run_id = site.start_run(**values)
+    with visiting(browser) as anyone:  # the first to look at a run starts the worker
+        anyone.open(f"{site.url}?run={run_id}")
+        state = wait_for_run(RunStore(site.settings), run_id)
+    assert state.n_done == len(state.batches), [batch.reason for batch in state.batches]
+    return run_id
+
+
 @pytest.fixture(scope="package")
 def finished(site: Served, browser: Browser) -> str:
     """Address of a run of six batches that is done."""
-    run_id = site.start_run(E1_keV=30.0, E2_keV=50.0)
-    address = f"{site.url}?run={run_id}"
-    with visiting(browser) as anyone:  # the first to look at a run starts the worker
-        anyone.open(address)
-        state = wait_for_run(RunStore(site.settings), run_id)
-    assert state.line_of_truth.startswith("6 of 6 batches"), [batch.reason for batch in state.batches]
-    return address
+    return f"{site.url}?run={finished_run(site, browser, E1_keV=30.0, E2_keV=50.0)}"
 
 
 @dataclass(frozen=True)
@@ -245,6 +249,20 @@ class Visitor:
 
     def plot(self, name: str, number: int = 0) -> Plot:
         return Plot(self.page, name, number)
+
+    def cells(self, column: str) -> Any:
+        """The source table's column, row by row as it stands."""
+        return self.page.locator(f".sources-pane .tabulator-row .tabulator-cell[tabulator-field='{column}']")
+
+    @property
+    def names(self) -> list[str]:
+        """Of the sources in the table, as it stands."""
+        return [text.removesuffix("▲").strip() for text in self.cells("name").all_inner_texts()]
+
+    @property
+    def chosen(self) -> Any:
+        """The name of the row that is chosen."""
+        return self.page.locator(".sources-pane button.chosen")
 
     def wait_for_sources(self) -> None:
         """Until table and map are drawn."""
