@@ -11,6 +11,7 @@ if (!window.integralPage) {
   const host = name => every(e => e.classList.contains(name))[0]
   const paneName = pane => [...pane.classList].find(c => c.endsWith("-pane") && c != "pane")?.replace("-pane", "")
   const titleOf = pane => pane.shadowRoot && every(e => e.dataset?.pane, pane.shadowRoot)[0]?.innerText || paneName(pane)
+  const shortName = pane => paneName(pane).replace(/^./, first => first.toUpperCase())
   // Figures measure themselves when their document does, not when a pane around them changes.
   let painting = 0
   const repaint = () => { cancelAnimationFrame(painting); painting = requestAnimationFrame(() => { for (const view of Bokeh.index.roots) view.invalidate_layout?.() }) }
@@ -23,14 +24,20 @@ if (!window.integralPage) {
     for (const [name, value] of Object.entries(state.sizes)) root.style.setProperty(name, value)
     const shelf = every(e => e.hasAttribute("data-shelf"))[0]
     if (shelf) shelf.innerHTML = panes().filter(p => p.hasAttribute("data-off"))
-      .map(p => `<button type="button" data-act="show" data-name="${paneName(p)}" title="Show again">+ ${titleOf(p)}</button>`).join("")
+      .map(p => `<button type="button" data-act="show" data-name="${paneName(p)}" title="Show ${titleOf(p)} again">+ ${shortName(p)}</button>`).join("")
     repaint()
   }
-  const hide = (name, off) => { state.off = state.off.filter(n => n != name).concat(off ? [name] : []); keep("integral-panes", state); apply() }
   const enlarge = pane => {
+    if (pane && !pane.getClientRects().length) return // one that is hidden
     for (const other of panes()) other.toggleAttribute("data-large", other == pane && !pane.hasAttribute("data-large"))
     root.toggleAttribute("data-large", panes().some(p => p.hasAttribute("data-large")))
     repaint()
+  }
+  const hide = (name, off) => {
+    state.off = state.off.filter(n => n != name).concat(off ? [name] : [])
+    keep("integral-panes", state)
+    if (off) enlarge(null)
+    apply()
   }
   const dark = () => {
     const now = root.dataset.theme ? root.dataset.theme == "dark" : matchMedia("(prefers-color-scheme: dark)").matches
@@ -101,8 +108,9 @@ if (!window.integralPage) {
     const page = host("page"), sky = host("sky-pane"), side = host("side"), time = host("time-pane")
     if (!page || root.hasAttribute("data-large") || innerWidth < 901) return null
     if (side && event.composedPath()[0] == side) {
-      const [above, below] = [host("sources-pane"), host("energy-pane")].map(e => e?.getBoundingClientRect())
-      return above?.height && below?.height ? {axis: "y", from: above.top, to: below.bottom, names: ["--sources", "--energy"], unit: ""} : null
+      const [above, energy, histogram] = ["sources", "energy", "histogram"].map(name => host(`${name}-pane`)?.getBoundingClientRect())
+      const below = energy?.height ? energy : histogram, names = energy?.height ? ["--sources", "--energy"] : ["--list", "--histogram"]
+      return above?.height && below?.height ? {axis: "y", from: above.top, to: below.bottom, names, unit: below == energy ? "" : " 1 0px"} : null
     }
     if (event.composedPath()[0] != page) return null
     const [a, b, c] = [sky, side, time].map(e => e?.getBoundingClientRect())

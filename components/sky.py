@@ -192,8 +192,10 @@ class SkyView(pn.viewable.Viewer):
                 figure.shrink_bar(shown=figure is self._figures[-1])
 
     def _tell(self, maps: list[tuple[str, Findings]]) -> None:
-        """What the colours mean."""
-        look = self.look
+        """What the colours mean, and what is seen."""
+        look, found = self.look, self._session.sources.detected
+        for figure in self._figures:
+            figure.describe(f"Sky, {look.plane}: {len(found)} sources, {', '.join(source.name for source in found[:8])}")
         self._more.label = f"{look.stretch}{' 🔒' if look.plane in look.locked else ''} ▾"
         if self.look.arrangement == "RGB":
             scale, _ = self._coloured(maps[0][1])
@@ -220,10 +222,7 @@ class SkyView(pn.viewable.Viewer):
         if findings is None:
             return
         plan = session.look.plan if session.look else None
-        found = findings.sources.detected
-        seen = f"Sky, {look.plane}: {len(found)} sources, {', '.join(source.name for source in found[:8])}"
         for figure in self._figures:
-            figure.describe(seen)
             figure.draw_grid(look.grid)
             figure.mark(findings.sources, session.selection.source, names=look.names and len(self._figures) == 1)
             figure.lay("place", None if session.selection.place is None else np.array([session.selection.place]))
