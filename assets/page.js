@@ -82,7 +82,7 @@ if (!window.integralPage) {
     const inside = event.composedPath()[0]
     if (event.ctrlKey || event.metaKey || event.altKey || inside.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(inside.tagName)) return
     const key = event.key.toLowerCase()
-    if (key == "escape" && document.querySelector("dialog.keys")) return
+    if (document.querySelector("dialog.keys") && key != "?") return // the list closes by itself with Escape
     const pane = paneKeys[key] && panes().find(p => paneName(p) == paneKeys[key])
     const act = pane ? () => enlarge(pane) : planes[key] ? () => press(planes[key]) : KEYS.find(([name]) => name.toLowerCase() == key || (name == "Esc" && key == "escape"))?.[2]
     if (act) { event.preventDefault(); act() }
@@ -128,12 +128,17 @@ if (!window.integralPage) {
     held.names.forEach((name, i) => { state.sizes[name] = `${(i ? 1 - part : part).toFixed(3)}${held.unit ?? "fr"}`; root.style.setProperty(name, state.sizes[name]) })
     repaint()
   })
-  document.addEventListener("pointerdown", event => { held = gap(event); if (held) event.preventDefault() })
-  document.addEventListener("pointerup", () => { if (held) { held = null; keep("integral-panes", state); repaint() } })
+  document.addEventListener("pointerdown", event => {
+    held = gap(event)
+    if (held) { event.preventDefault(); root.setPointerCapture?.(event.pointerId) } // else a drag that ends outside the window stays held
+  })
+  const release = () => { if (held) { held = null; keep("integral-panes", state); repaint() } }
+  for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, release)
   document.addEventListener("dblclick", event => {
     for (const name of gap(event)?.names ?? []) { delete state.sizes[name]; root.style.removeProperty(name) }
     keep("integral-panes", state); repaint()
   })
   if (state.off.length || Object.keys(state.sizes).length) setTimeout(apply)
-  setInterval(() => { if (panes().some(p => p.hasAttribute("data-off") != state.off.includes(paneName(p)))) apply() }, 1000) // panes are built late
+  const forget = () => { if (!host("catalogue-pane")) state.off = state.off.filter(name => name != "catalogue") } // the next one waits for its owner
+  setInterval(() => { forget(); if (panes().some(p => p.hasAttribute("data-off") != state.off.includes(paneName(p)))) apply() }, 1000) // panes are built late
 }

@@ -7,9 +7,10 @@ from typing import Any
 
 import holoviews as hv
 import panel as pn
-from bokeh.models import BasicTickFormatter, DataRange1d, HoverTool, LogTicker, Range1d, Scatter
+from bokeh.models import BasicTickFormatter, CustomJSTicker, DataRange1d, HoverTool, LogTicker, Range1d, Scatter
 from bokeh.plotting import figure
 
+from assets import asset_path
 from components.drag import Band, select_by_drag
 from components.drawn_once import drawn_once
 
@@ -91,7 +92,7 @@ def _styled(picture: hv.Overlay, labels: tuple[str, ...], tooltips: list[tuple[s
         axis.update(axis_label_text_color=GREY, major_label_text_color=GREY, axis_label_text_font_style="normal")
         axis.update(axis_label_text_font_size="11px", axis_line_color=GREY, major_tick_line_color=GREY, minor_tick_line_color=None)
         if isinstance(axis.ticker, LogTicker):
-            axis.ticker.mantissas = [1, 2, 5]
+            axis.ticker = CustomJSTicker(major_code=asset_path("log_ticks.js").read_text())  # Bokeh's has even steps below two decades
         if isinstance(axis.formatter, BasicTickFormatter):
             axis.formatter.use_scientific = False
     for grid in (*plot.xgrid, *plot.ygrid):
