@@ -41,9 +41,10 @@ OVERLAYS: Mapping[str, Mapping[str, Any]] = {
 
 
 def same_grid(mosaic: Mosaic) -> tuple[Any, ...]:
-    """Equal for maps whose pixels are the same places on the sky."""
+    """Equal for maps whose pixels are the same places on the sky, to nine decimals: a sum and its file differ in the last."""
     wcs = mosaic.wcs
-    return (mosaic.shape, tuple(wcs.wcs.ctype), *wcs.wcs.crval, *wcs.wcs.crpix, *wcs.pixel_scale_matrix.ravel())
+    numbers = (*wcs.wcs.crval, *wcs.wcs.crpix, *wcs.pixel_scale_matrix.ravel())
+    return (mosaic.shape, tuple(wcs.wcs.ctype), *(round(float(number), 9) for number in numbers))
 
 
 class SkyFigure:

@@ -124,7 +124,7 @@ def assert_selected(run: Run, visitor: Visitor, name: str) -> None:
     assert ringed(visitor) == pytest.approx(pixel(run, source.ra, source.dec), abs=1e-3)
     expect(detail(visitor).locator("b")).to_have_text(name)
     expect(detail(visitor)).to_contain_text(f"{source.scaled_significance:.1f} σ")
-    expect(detail(visitor)).to_contain_text(re.compile(r"seen by \d of 3 batches"), timeout=20_000)
+    expect(detail(visitor)).to_contain_text(re.compile(r"seen by \d of 3 batches"), timeout=30_000)
     for menu in menus(visitor):
         expect(menu).to_have_value(name)
     wait_for_spectrum(visitor, load_spectra(run.settings, run.state, SPECTRA), name)
@@ -147,8 +147,6 @@ def test_a_ring_a_row_and_both_menus_select_a_source_everywhere(run: Run, page: 
     assert {"Crab", other} == {source.name for source in run.sources.detected}
     assert {limit, faint} <= {source.name for source in run.sources.sources}
     expect(page.chosen).to_have_count(0)
-    for menu in menus(page):
-        expect(menu).to_have_value("Crab")
 
     (source,) = (source for source in run.sources.detected if source.name == other)
     page.plot(SKY).click(*pixel(run, source.ra, source.dec))
@@ -207,13 +205,12 @@ def assert_part(run: Run, visitor: Visitor, used: Collection[int], source: str =
     middle = [(start + stop) / 2 - IJD_0_MJD for start, stop in edges]
     whole = len(edges) == len(run.edges)
     told = f"{len(edges)} of 3 batches, MJD {edges[0][0]:.2f}–{edges[-1][1]:.2f}"
-    foot = visitor.page.locator(".readout .bk-clearfix")
     table: Any = run.sources
     spectra: Any = load_spectra(run.settings, run.state, SPECTRA)
     if whole:
-        expect(foot).not_to_contain_text("batches")
+        expect(visitor.page.locator(".readout .bk-clearfix")).not_to_contain_text("batches")
     else:
-        expect(foot).to_contain_text(told, timeout=30_000)
+        expect(visitor.page.locator(".readout .bk-clearfix")).to_contain_text(told, timeout=30_000)
         sums = [partial(run.settings, run.plan, run.state, job, middle[0] - 0.01, middle[-1] + 0.01) for job in (MOSAIC, SPECTRA)]
         sky, energy = (made for made in sums if made is not None)
         assert len(sky.batch_ids) == len(energy.batch_ids) == len(edges)
@@ -226,7 +223,8 @@ def assert_part(run: Run, visitor: Visitor, used: Collection[int], source: str =
     assert chosen.n_batches == len(edges)
     expect(detail(visitor)).to_contain_text(f"{chosen.scaled_significance:.1f} σ")
     expect(detail(visitor)).to_contain_text(f"(90 %) · {exposure_text(chosen.exposure)}")
-    expect(detail(visitor)).to_contain_text("seen by 3 of 3 batches")  # all of them, so that one sees what is left out
+    seen = "seen by 3 of 3 batches"  # all of them, so that one sees what is left out
+    expect(detail(visitor)).to_contain_text(seen, timeout=30_000)
 
     wait_for_spectrum(visitor, spectra, source)
     (spectrum,) = spectra.of(source)
@@ -250,7 +248,8 @@ def assert_part(run: Run, visitor: Visitor, used: Collection[int], source: str =
 def test_a_part_of_the_time_is_chosen_in_three_ways_and_given_up(run: Run, page: Visitor) -> None:
     curve, strip = page.plot(CURVE), page.plot(STRIP)
     _, second, third = run.edges
-    page.page.get_by_role("gridcell", name="Crab").click()
+    page.zoom_to("Crab")
+    near = page.plot(SKY).x_range
     assert_part(run, page, range(3))
     rows = page.page.locator(".sources-pane .tabulator-row")
     lines = rows.all_inner_texts()
@@ -265,6 +264,7 @@ def test_a_part_of_the_time_is_chosen_in_three_ways_and_given_up(run: Run, page:
     last.focus()
     last.press("ArrowLeft")
     assert_part(run, page, (0, 1))
+    assert page.plot(SKY).x_range == near, "zoom stays with the user"
 
     asked = [page.field(label).input_value() for label in ("From [UTC]", "To [UTC]")]
     page.click("look at")
