@@ -105,6 +105,7 @@ class SourcesView(pn.viewable.Viewer):
         self._kinds = Chips(options=SHOWN, value="all", label="", css_classes=["chips"], visible=False)
         self._find = pn.widgets.TextInput(placeholder="filter", css_classes=["find"], width=86, margin=0, visible=False)
         self._acts: dict[str, Any] = {}
+        self._unseen = Words("", "note")
         self._detail: SourceDetail | None = None
         self._pane = Pane(
             "Sources", bar=[self._kinds], menu=[self._find], body=empty_state(EMPTY), foot=self._status, css_class="sources-pane"
@@ -139,6 +140,7 @@ class SourcesView(pn.viewable.Viewer):
             ticked, self._table.value = self._ticked, frame
             self._table.selection = [row for row, source in enumerate(self._rows) if source.name in ticked]
             self._ticked = ticked
+            self._tell_unseen()
         self._status.value = status(session.sources)
 
     def _chosen(self) -> tuple[MeasuredSource, ...]:
@@ -188,9 +190,15 @@ class SourcesView(pn.viewable.Viewer):
             for label, act in (("Spectrum and light curve of these", self._extract), ("Edit as catalogue", self._edit)):
                 self._acts[label] = pn.widgets.Button(label=label, css_classes=["chip"], margin=0)
                 self._acts[label].on_click(act)
-            self._acts_row = pn.Row(*self._acts.values(), css_classes=["acts-row"], margin=0)
+            self._acts_row = pn.Row(*self._acts.values(), self._unseen, css_classes=["acts-row"], margin=0)
             self._pane.add_below(self._acts_row)
         self._acts_row.visible = bool(self._ticked)
+        self._tell_unseen()
+
+    def _tell_unseen(self) -> None:
+        """How many of the ticked sources are filtered away: they go along."""
+        unseen = len(self._ticked.difference(source.name for source in self._rows))
+        self._unseen.value = f"{unseen} of {len(self._ticked)} filtered away" if unseen else ""
 
     def _extract(self, _: Any) -> None:
         """Spectrum and light curve of the ticked sources, planned."""

@@ -213,7 +213,9 @@ def test_ticked_sources_become_the_next_request_or_a_catalogue_to_edit(view: Vie
     assert [source.name for source in session.draft.catalog.sources if source.flag] == [steady]
     view.view._find.value_input = "crab"
     view.tick("Crab")
+    assert view.view._unseen.value == "1 of 2 filtered away"
     view.view._find.value_input = ""
+    assert view.view._unseen.value == ""
     assert [view.shown[row] for row in view.view._table.selection] == ["Crab", steady], "boxes stay with their sources"
     view.tick()
     assert not view.view._acts_row.visible
