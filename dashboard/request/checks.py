@@ -10,6 +10,7 @@ from pathlib import Path
 from dashboard.errors import RequestError
 from dashboard.request.catalog_address import catalog_address
 from dashboard.request.catalogue_choice import choose
+from dashboard.request.coordinates import read_coordinates
 from dashboard.request.general import ENERGY_RANGE
 from dashboard.request.request import Request
 from dashboard.request.spectrum import GROUPING_RANGE
@@ -74,6 +75,7 @@ def _selection(request: Request) -> Iterator[RequestError]:
 
 
 def _position(request: Request) -> Iterator[RequestError]:
+    read_coordinates(request.src_name)
     if request.position is None and not request.src_name.strip():
         yield RequestError(
             "Neither a name nor a position is given: set src_name, or RA and DEC (with zero_position for a true (0, 0)).", "src_name"

@@ -33,7 +33,9 @@ class GeneralParameters(param.Parameterized):
     """
 
     src_name = param.String(
-        "Crab", doc="Name of the target. It is looked up when no position is given, and found again in the source table."
+        "Crab",
+        doc="Name of the target. It is looked up when no position is given, and found again in the source table. Coordinates may stand "
+        "for it: 05 34 31.9 +22 00 52, 83.633 22.014 (degrees), l=184.56 b=-5.78.",
     )
     T1 = param.ClassSelector(
         class_=_ONE_OR_SEVERAL,
@@ -53,7 +55,7 @@ class GeneralParameters(param.Parameterized):
         bounds=(0.0, 360.0),
         metadata={"unit": "deg"},
         doc="Right ascension of the target, FK5. RA = DEC = 0 means that src_name is looked up, by the dispatcher's resolver, "
-        "then by Simbad.",
+        "then by Simbad, then by Sesame.",
     )
     DEC = param.Number(0.0, bounds=(-90.0, 90.0), metadata={"unit": "deg"}, doc="Declination of the target, FK5; see RA.")
     zero_position = param.Boolean(False, doc="RA = DEC = 0 is the position meant, not the request to look src_name up.")

@@ -11,6 +11,7 @@ from typing import Any
 from dashboard.errors import RequestError
 from dashboard.request import document
 from dashboard.request.catalogue import CatalogueParameters
+from dashboard.request.coordinates import read_coordinates
 from dashboard.request.general import DEFAULT_BAND, DEFAULT_RADIUS, DEFAULT_SYSTEMATIC, GeneralParameters
 from dashboard.request.lightcurve import LightCurveParameters
 from dashboard.request.mosaic import MosaicParameters
@@ -113,8 +114,16 @@ class Request(LightCurveParameters, SpectrumParameters, MosaicParameters, Catalo
 
     @property
     def position(self) -> tuple[float, float] | None:
-        """(RA, DEC) in degrees, or None when the name is to be looked up."""
-        return (float(self.RA), float(self.DEC)) if self.zero_position or self.RA != 0 or self.DEC != 0 else None
+        """(RA, DEC) in degrees, else what src_name says where it holds coordinates; None when the name is to be looked up.
+
+        Raises
+        ------
+        RequestError
+            When src_name holds coordinates that are wrong.
+        """
+        if self.zero_position or self.RA != 0 or self.DEC != 0:
+            return float(self.RA), float(self.DEC)
+        return read_coordinates(self.src_name)
 
     @property
     def scw_ids(self) -> tuple[str, ...]:
