@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +155,7 @@ def _of(products: tuple[Any, ...]) -> Provenance:
 
 def _document(plan: Plan, state: RunState, jobs: tuple[int, ...], origin: Provenance, facts: Mapping[str, Any]) -> dict[str, Any]:
     batches = [_told(batch) for batch in state.batches if batch.job in jobs]
-    return provenance(origin, facts, plan.request, asdict(plan.target), batches)
+    return provenance(origin, facts, plan.request, plan.target.facts, batches)
 
 
 def _told(batch: BatchState) -> dict[str, object]:

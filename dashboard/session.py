@@ -348,7 +348,7 @@ class Session(param.Parameterized):
             self.draft = CatalogDraft(catalog, look.jobs[number].instrument, notes=notes)
 
     def resolve(self, name: str) -> tuple[float, float]:
-        """Blocking: RA and Dec (degrees) of a name, by the resolver of the run's host, then by Simbad.
+        """Blocking: RA and Dec (degrees) of a name, by the resolver of the run's host, then as `dashboard.archive.resolver` does.
 
         Raises
         ------

@@ -1,23 +1,28 @@
-"""From a name to a position: the dispatcher's resolver first, then Simbad. A name that does not resolve is never (0, 0)."""
+"""From a name to a position: the dispatcher's resolver first, then Simbad, then Sesame. A name that does not resolve is never (0, 0)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import httpx
 from astropy.coordinates import angular_separation
 
+from dashboard.archive.burst_times import burst_times
 from dashboard.archive.fetching import WebService, patience
 from dashboard.archive.reference_catalog import close_names
+from dashboard.archive.sesame import sesame_position
 from dashboard.archive.simbad import simbad_position
 from dashboard.errors import ArchiveError, ArchiveUnavailable, RequestError, UnknownSource
 from dashboard.hosts import Host
+from dashboard.request.burst import BurstTimes, times_in_name
+from dashboard.request.coordinates import position_name, read_coordinates
 from dashboard.request.request import Request
 
 DISAGREEMENT_ARCMIN = 1.0
-RESOLVER_SECONDS = 30.0  # Simbad's own deadline comes on top
+RESOLVER_SECONDS = 30.0  # the deadlines of Simbad and Sesame come on top
 
 Position = tuple[float, float]
 
@@ -33,9 +38,11 @@ class Target:
     ra, dec
         Degrees, FK5.
     origin
-        Who gave the position: "given", "MMODA", "Simbad" or "simulated observatory".
+        Who gave the position: "given", "MMODA", "Simbad", "Sesame (NED)" or the like, or "simulated observatory".
     notes
         What the user should know, e.g. that name and position disagree.
+    burst
+        For the name of a burst, when it was: for whoever has yet to choose the interval, and no part of `facts`.
     """
 
     name: str
@@ -43,6 +50,12 @@ class Target:
     dec: float
     origin: str
     notes: tuple[str, ...] = ()
+    burst: BurstTimes | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is kept of it with a plan, JSON types only."""
+        return {"name": self.name, "ra": self.ra, "dec": self.dec, "origin": self.origin, "notes": list(self.notes)}
 
 
 def resolve(request: Request, host: Host, client: httpx.Client | None = None, simbad: Callable[[str], Position] | None = None) -> Target:
@@ -51,9 +64,9 @@ def resolve(request: Request, host: Host, client: httpx.Client | None = None, si
     Parameters
     ----------
     request
-        Its position is taken when given; else src_name is looked up.
+        Its position is taken when given, as RA and DEC or in place of the name; else src_name is looked up.
     host
-        Its dispatcher is asked first. Simbad is asked after it, except by the simulated host.
+        Its dispatcher is asked first; after it those of the outside, except by the simulated host.
     client
         Connections to use.
     simbad
@@ -68,44 +81,62 @@ def resolve(request: Request, host: Host, client: httpx.Client | None = None, si
     ArchiveUnavailable
         No resolver answers.
     """
-    name = request.src_name.strip()
+    written = read_coordinates(request.src_name)
+    name = "" if written else request.src_name.strip()
     if request.position is None:
         if not name:
             raise RequestError("Neither a name nor a position is given: set src_name, or RA and DEC.", "src_name")
-        return _look_up(name, host, client, simbad or simbad_position)
+        return _with_burst(_look_up(name, host, client, simbad or simbad_position), host, client)
     ra, dec = request.position
     if not name:
-        return Target(f"RA {ra:.4f} Dec {dec:+.4f}", ra, dec, "given")
+        notes = (_told_apart(ra, dec, request.src_name.strip(), *written, "as it is written"),) if written else ()
+        return Target(position_name(ra, dec), ra, dec, "given", tuple(filter(None, notes)))
     try:
         known = _look_up(name, host, client, simbad or simbad_position)
     except ArchiveError as error:
-        return Target(name, ra, dec, "given", (f"The given position is used; the name was not checked. {error.sentence}",))
-    apart = math.degrees(angular_separation(*map(math.radians, (ra, dec, known.ra, known.dec)))) * 60
+        note = f"The given position is used; the name was not checked. {error.sentence}"
+    else:
+        note = _told_apart(ra, dec, name, known.ra, known.dec, f"as {known.origin} knows it")
+    return _with_burst(Target(name, ra, dec, "given", (note,) if note else ()), host, client)
+
+
+def _told_apart(ra: float, dec: float, name: str, known_ra: float, known_dec: float, origin: str) -> str:
+    """The sentence for a given position far from where the name is; "" for one that is near."""
+    apart = math.degrees(angular_separation(*map(math.radians, (ra, dec, known_ra, known_dec)))) * 60
     if apart <= DISAGREEMENT_ARCMIN:
-        return Target(name, ra, dec, "given")
-    note = (
-        f"The given position lies {apart:.1f}' from {name} as {known.origin} knows it "
-        f"({known.ra:.4f}, {known.dec:+.4f}): the given one, ({ra:.4f}, {dec:+.4f}), is used."
+        return ""
+    return (
+        f"The given position lies {apart:.1f}' from {name} {origin} "
+        f"({known_ra:.4f}, {known_dec:+.4f}): the given one, ({ra:.4f}, {dec:+.4f}), is used."
     )
-    return Target(name, ra, dec, "given", (note,))
+
+
+def _with_burst(target: Target, host: Host, client: httpx.Client | None) -> Target:
+    return replace(target, burst=times_in_name(target.name) if host.simulated else burst_times(target.name, client))
 
 
 def _look_up(name: str, host: Host, client: httpx.Client | None, simbad: Callable[[str], Position]) -> Target:
+    def own() -> Target:
+        return Target(name, *dispatcher_position(name, host, client), "simulated observatory" if host.simulated else "MMODA")
+
+    def sesame() -> Target:
+        ra, dec, catalogue = sesame_position(name, client)
+        return Target(name, ra, dec, f"Sesame ({catalogue})" if catalogue else "Sesame")
+
+    outside = () if host.simulated else (lambda: Target(name, *simbad(name), "Simbad"), sesame)
     failures: list[ArchiveError] = []
-    resolvers = [("simulated observatory" if host.simulated else "MMODA", lambda text: dispatcher_position(text, host, client))]
-    if not host.simulated:
-        resolvers.append(("Simbad", simbad))
-    for origin, position in resolvers:
+    for resolver in (own, *outside):
         try:
-            return Target(name, *position(name), origin)
+            return resolver()
         except ArchiveError as error:
             failures.append(error)
-    if all(isinstance(error, ArchiveUnavailable) for error in failures):
+    silent = sum(isinstance(error, ArchiveUnavailable) for error in failures)
+    if silent == len(failures):
         raise ArchiveUnavailable(f"The name {name!r} could not be looked up: {' '.join(e.sentence for e in failures)} Or give RA and DEC.")
-    silent = " One resolver did not answer." if any(isinstance(error, ArchiveUnavailable) for error in failures) else ""
+    told = f" {'One resolver' if silent == 1 else f'{silent} resolvers'} did not answer." if silent else ""
     similar = close_names(name)
     hint = f" (similar: {', '.join(similar)})" if similar else ""
-    raise UnknownSource(f"No resolver knows the name {name!r}: check its spelling{hint}, or give RA and DEC.{silent}")
+    raise UnknownSource(f"No resolver knows the name {name!r}: check its spelling{hint}, or give RA and DEC.{told}")
 
 
 def dispatcher_position(name: str, host: Host, client: httpx.Client | None = None) -> Position:

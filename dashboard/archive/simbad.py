@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from functools import partial
 
+import numpy as np
+
 from dashboard.errors import ArchiveUnavailable, UnknownSource
 
 SIMBAD_SECONDS = 20.0
@@ -18,11 +20,12 @@ def simbad_position(name: str) -> tuple[float, float]:
     UnknownSource
         Simbad does not know the name, or no position for it.
     ArchiveUnavailable
-        Simbad does not answer.
+        Simbad does not answer, or with something else.
     """
     from astroquery.exceptions import NoResultsWarning  # imports and configures much: only when Simbad is asked
     from astroquery.simbad import SimbadClass
     from pyvo.dal.exceptions import DALAccessError  # type: ignore[import-untyped]
+    from urllib3.exceptions import HTTPError
 
     simbad = SimbadClass()
     session = simbad._session  # the client sets no deadline itself and has no public way to set one
@@ -31,10 +34,13 @@ def simbad_position(name: str) -> tuple[float, float]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NoResultsWarning)
             table = simbad.query_object(name)
-    except (OSError, DALAccessError):
-        raise ArchiveUnavailable("Simbad cannot be reached: try again later.") from None
+    except (OSError, DALAccessError, HTTPError, ValueError):  # ValueError: its capabilities, which are asked first, are no XML
+        raise ArchiveUnavailable("Simbad cannot be reached, or its answer cannot be read: try again later.") from None
     row = table[0] if table is not None and len(table) else {"ra": float("nan"), "dec": float("nan")}
-    ra, dec = float(row["ra"]), float(row["dec"])
+    try:
+        ra, dec = (float(np.ma.filled(row[column], np.nan)) for column in ("ra", "dec"))
+    except (KeyError, ValueError):
+        raise ArchiveUnavailable("Simbad sent an answer without ra and dec in degrees: try again later.") from None
     if not (0 <= ra <= 360 and -90 <= dec <= 90):
         raise UnknownSource(f"Simbad has no position for {name!r}.")
     return ra, dec

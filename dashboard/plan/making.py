@@ -95,12 +95,13 @@ def make_plan(
         told += [*remarks, *warnings(seen, instrument)]
         for product, energies in _bands(request, instrument, extractions):
             maker.add(instrument, product, energies, windows, lists[instrument], target.name)
-    told = [*notices(request), *target.notes, *_sampled(request, pointings), *told]
+    burst = [target.burst.note(target.name)] if target.burst is not None and target.burst.missed_by(request) else []
+    told = [*notices(request), *target.notes, *burst, *_sampled(request, pointings), *told]
     if request.upload_to_gallery:
         told.append("upload_to_gallery is noted; this version does not upload yet.")
     return Plan(
         request=request.to_dict(),
-        target=target,
+        target=replace(target, burst=None),
         pointings=union([pointings[name] for name in request.instruments], maker.used),
         batches=tuple(maker.batches.values()),
         jobs=tuple(maker.jobs),

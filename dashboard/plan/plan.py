@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
+from astropy.coordinates import SkyCoord
 
 from dashboard.archive.pointings import Pointings
 from dashboard.archive.resolver import Target
@@ -148,8 +149,10 @@ class Plan:
         jobs = "; ".join(job.label for job in self.jobs)
         ready = sum(batch.batch_id in done for batch in self.batches)
         left = len(self.batches) - ready
+        galactic = SkyCoord(self.target.ra, self.target.dec, unit="deg", frame="fk5").galactic
         return (
-            f"Target: {self.target.name}, RA {self.target.ra:.4f}, Dec {self.target.dec:+.4f} deg ({self.target.origin})",
+            f"Target: {self.target.name}, RA {self.target.ra:.4f}, Dec {self.target.dec:+.4f} deg ({self.target.origin}), "
+            f"l {galactic.l.deg:.4f}, b {galactic.b.deg:+.4f} deg",
             f"Asked: {jobs}, {self.request['osa_version']}, host {self.host}{' (SIMULATED data)' if self.simulated else ''}",
             f"Science windows: {self.n_scw}, {exposure_text(self.exposure)}, {first} to {last} UTC",
             f"Batches: {len(self.batches)} of at most {self.request['s_max']} science windows, {self.fill:.0%} full on average",
@@ -187,7 +190,7 @@ class Plan:
         return {
             "format": FORMAT,
             "request": dict(self.request),
-            "target": {**asdict(self.target), "notes": list(self.target.notes)},
+            "target": self.target.facts,
             "pointings": {
                 "swid": list(self.pointings.swid),
                 **columns,

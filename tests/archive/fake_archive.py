@@ -1,10 +1,11 @@
-"""A timesystem and a name resolver of known content, behind an in-memory transport."""
+"""A timesystem and name resolvers of known content, behind an in-memory transport."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import escape
 from urllib.parse import unquote
 
 import httpx
@@ -27,12 +28,30 @@ def ijd(utc: str) -> float:
     return float(Time(utc, format="isot", scale="utc").tt.mjd - 51544)
 
 
+def sesame_answer(name: str, known: dict[str, tuple[str, float, float]]) -> str:
+    """As Sesame writes it."""
+    found = "<INFO> *** Nothing found *** </INFO>"
+    if name in known:
+        catalogue, ra, dec = known[name]
+        found = (
+            f'<Resolver name="{catalogue[0]}={catalogue} (via url)"><!-- delay: 9ms --><INFO>from cache</INFO><otype>X</otype>'
+            f"<jradeg>{ra:.8f}</jradeg>\n<jdedeg>{dec:+.8f}</jdedeg><oname>{escape(name)}</oname></Resolver>"
+        )
+    return (
+        '<?xml version="1.0" encoding="UTF-8" ?>\n<Sesame xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">\n<Target option="SNV">'
+        f"<name>{escape(name)}</name>{found}</Target></Sesame>\n<!--- ====Done==== -->\n"
+    )
+
+
 @dataclass
 class FakeArchive:
-    """`rows` are (swid, ra, dec, tstart, tstop, elapsed); `names` the sources the resolver knows."""
+    """`rows` are (swid, ra, dec, tstart, tstop, elapsed); `names` the sources the resolver knows, `sesame` those Sesame knows, with the
+    catalogue they are in, `bursts` the answers of MMODA's resolver for times."""
 
     rows: list[tuple[str, float, float, float, float, float]] = field(default_factory=list)
     names: dict[str, tuple[float, float]] = field(default_factory=dict)
+    sesame: dict[str, tuple[str, float, float]] = field(default_factory=dict)
+    bursts: dict[str, object] = field(default_factory=dict)
     columns: tuple[str, ...] = COLUMNS
     index_version: str = "20260101"
     asked: list[str] = field(default_factory=list)
@@ -54,6 +73,10 @@ class FakeArchive:
         match parts:
             case ["resolve_name"]:
                 return self._resolve(params["name"])
+            case ["cgi-bin" | "viz-bin", "nph-sesame", "-oxp", "SNV"]:
+                return httpx.Response(200, text=sesame_answer(unquote(request.url.query.decode()), self.sesame))
+            case ["api", "v1.1", "byname", name]:
+                return httpx.Response(200, json=self.bursts.get(name, {"success": False}))
             case ["healthcheck"]:
                 return httpx.Response(200, text="all is ok!")
             case ["converttime", "REVNUM", number, "IJD"]:

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.archive.pointings import Pointings
-from dashboard.archive.resolver import Target
+from dashboard.archive.resolver import Target, resolve
+from dashboard.hosts import Host
 from dashboard.identity import Identity
 from dashboard.plan.gaps import SECONDS_A_DAY, at_gaps
 from dashboard.plan.making import catalogue_of_image, continued, make_plan
@@ -80,6 +81,21 @@ def test_batches_carry_the_part_of_the_catalogue_that_they_can_see_and_the_targe
     assert "Cyg X-1" in made.lists["isgri"].names, "the whole list is frozen with the run"
     elsewhere = plan(SourceCatalog((NEAR, FAR)), product="lightcurve")
     assert "Crab" in catalog_from_text(elsewhere.batches[0].parameters["selected_catalog"]).names
+
+
+def test_a_position_asks_the_same_however_it_is_written() -> None:
+    """The target is a source that spectra are extracted for, under its name."""
+    host, found = Host("production", "http://127.0.0.1:9", "http://127.0.0.1:9"), {"isgri": windows(120)}
+    requests = [
+        Request(src_name="", RA=83.75, DEC=22.5, product="spectrum"),
+        *(
+            Request(src_name=text, product="spectrum")
+            for text in ("83.75 22.5", "05 35 00 +22 30 00", "05h35m +22d30m", "RA 83.7500 Dec +22.5000")
+        ),
+    ]
+    plans = [make_plan(request, resolve(request, host), found, Identity(), SKY) for request in requests]
+    assert len({tuple(batch.batch_id for batch in made.batches) for made in plans}) == 1
+    assert "RA 83.7500 Dec +22.5000" in str(plans[-1].batches[0].parameters["selected_catalog"])
 
 
 def test_a_longer_interval_keeps_the_catalogue_of_what_was_asked_before() -> None:

@@ -15,6 +15,7 @@ from dashboard.errors import NoScienceWindows, RequestError, RunError
 from dashboard.identity import Identity
 from dashboard.plan.making import make_plan
 from dashboard.plan.plan import Plan
+from dashboard.request.burst import times_in_name
 from dashboard.request.request import Request
 
 TARGET = Target("Crab", 83.633, 22.0145, "given", ("a note",))
@@ -64,6 +65,7 @@ def test_parameters_hold_what_changes_the_product_and_nothing_else() -> None:
     [
         {"T1": "2003-01-01", "T2": "2004-01-01"},
         {"src_name": "M 1", "RA": 83.6, "DEC": 22.0},
+        {"src_name": "l=184.5575 b=-5.7843"},
         {"radius": 12},
         {"detection_threshold": 5},
         {"include_new_sources": False},
@@ -139,11 +141,28 @@ def test_a_plan_of_another_format_is_refused() -> None:
         Plan.from_dict({"format": 0})
 
 
+def test_the_time_of_a_burst_is_told_where_it_is_missed_and_no_part_of_the_plan() -> None:
+    burst = times_in_name("GRB 090618")
+    assert burst is not None
+    target = Target("GRB 090618", 293.995, 78.3569, "MMODA", burst=burst)
+
+    def made(**values: Any) -> Plan:
+        return make_plan(Request(src_name="GRB 090618", **values), target, {"isgri": pointings(130)}, ALICE)
+
+    missed, held = made(), made(**burst.values)
+    assert [line for line in missed.describe() if burst.t1 in line] == [f"Note: {burst.note('GRB 090618')}"]
+    assert not any(burst.t1 in line for line in held.describe())
+    assert (missed.request["T1"], missed.request["T2"]) == (Request().T1, Request().T2), "it is not taken by itself"
+    assert ids(missed) == ids(held) == ids(plan())
+    assert set(missed.to_dict()["target"]) == {"name", "ra", "dec", "origin", "notes"}
+    assert Plan.from_dict(missed.to_dict()).target == missed.target
+
+
 def test_the_description_gives_the_figures() -> None:
     made = plan()
     done = [batch.batch_id for batch in made.batches][:2]
     text = "\n".join(made.describe(done))
-    assert "Crab, RA 83.6330, Dec +22.0145 deg (given)" in text
+    assert "Crab, RA 83.6330, Dec +22.0145 deg (given), l 184.5574, b -5.7844 deg" in text
     assert "130, 260.0 ks" in text
     assert "3 of at most 50 science windows, 87% full" in text
     assert "2 of 3 batches, 1 to ask for" in text
