@@ -37,7 +37,7 @@ LABELS = {
     "api_catalog_file": "Catalogue",
 }
 WHEN_EMPTY = {
-    "src_name": "name, e.g. Crab",
+    "src_name": "name or coordinates, e.g. Crab",
     "bands": "or several: 28-40, 40-80",
     "isdc_cat_url": "shipped catalogue",
     "api_catalog_file": '{"cat_frame": "fk5", "cat_column_names": …',
