@@ -64,6 +64,29 @@ def test_start_returns_at_once_and_the_run_goes_on(do: Do, settings: Settings, t
     wait_until(lambda: not Path(f"/proc/{worker}").exists() or _is_zombie(worker), "the worker stays though nothing is left to do")
 
 
+def test_what_the_plan_warns_of_is_told_beside_the_answer(do: Do, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """For the name of a burst the request's own times stand: the day of the burst is a note."""
+    request = tmp_path / "request.json"
+    request.write_text(json.dumps({**REQUEST, "src_name": "GRB 090618", "RA": 83.633, "DEC": 22.0145}))
+    assert main(["runs", "start", str(request), "--json"]) == OK
+    told = capsys.readouterr()
+    run_id = json.loads(told.out)["run_id"]
+    assert "Note: T1 to T2 leave out the time of GRB 090618, which was on 2009-06-18 by its name: T1 = 2009-06-18T00:00:00" in told.err
+    assert do("show", run_id)["request"]["T1"] == REQUEST["T1"]
+    assert main(["runs", "extend", run_id, "--T2", "2009-02-18T00:00:00", "--json"]) == OK
+    assert "Note:" not in capsys.readouterr().err, "it has been said"
+    do("cancel", run_id)
+
+
+def test_coordinates_stand_for_a_name_on_the_command_line(do: Do, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    request = tmp_path / "request.json"
+    request.write_text(json.dumps({**REQUEST, "src_name": "l=184.5575 b=-5.7843"}))
+    assert main(["plan", str(request)]) == OK
+    assert "RA 83.6332, Dec +22.0145 deg (given), l 184.5575, b -5.7843 deg" in capsys.readouterr().out
+    request.write_text(json.dumps({**REQUEST, "src_name": "05 34 99 +22 00 52"}))
+    assert "RA has 99 seconds" in do("start", str(request), code=WRONG_REQUEST)
+
+
 def test_a_run_is_changed_from_the_command_line(do: Do, settings: Settings, tmp_path: Path, observatory: Observatory) -> None:
     store = RunStore(settings)
     run_id = do("start", str(tmp_path / "request.json"))["run_id"]

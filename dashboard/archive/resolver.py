@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import httpx
@@ -42,7 +42,7 @@ class Target:
     notes
         What the user should know, e.g. that name and position disagree.
     burst
-        For the name of a burst, when it was: for whoever has yet to choose the interval, and no part of `facts`.
+        For the name of a burst, when it was.
     """
 
     name: str
@@ -55,7 +55,14 @@ class Target:
     @property
     def facts(self) -> dict[str, Any]:
         """What is kept of it with a plan, JSON types only."""
-        return {"name": self.name, "ra": self.ra, "dec": self.dec, "origin": self.origin, "notes": list(self.notes)}
+        known = {"name": self.name, "ra": self.ra, "dec": self.dec, "origin": self.origin, "notes": list(self.notes)}
+        return known if self.burst is None else {**known, "burst": asdict(self.burst)}
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Target:
+        """Read what `facts` wrote."""
+        burst = {"burst": BurstTimes(**facts["burst"])} if "burst" in facts else {}
+        return cls(**{**facts, "notes": tuple(facts["notes"]), **burst})
 
 
 def resolve(request: Request, host: Host, client: httpx.Client | None = None, simbad: Callable[[str], Position] | None = None) -> Target:

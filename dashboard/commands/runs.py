@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,6 +79,12 @@ def _say(options: argparse.Namespace, document: Any, *lines: str) -> int:
     return OK
 
 
+def _tell(notices: Iterable[str]) -> None:
+    """What the user should know, apart from the answer, which programs read."""
+    for notice in notices:
+        print(f"Note: {notice}", file=sys.stderr)
+
+
 def _list(options: argparse.Namespace) -> int:
     from dashboard.runs.run_document import run_document
 
@@ -124,6 +130,7 @@ def _start(options: argparse.Namespace) -> int:
 
     settings, store = _store()
     plan = prepare(settings, request_of(options), Identity())
+    _tell(plan.notices)
     user = standing(settings, plan.host, options)
     user.refuse(plan, settings.hosts[plan.host])
     refuse_without_room(settings, plan, store.done_batches([batch.batch_id for batch in plan.batches]))
@@ -161,7 +168,9 @@ def _extend(options: argparse.Namespace) -> int:
     changes = {name: value for name in ("T1", "T2", "radius") if (value := getattr(options, name)) is not None}
     if not changes:
         raise RequestError("Nothing to extend by: give --T1, --T2 or --radius.")
-    plan = extended(settings, store.plan(options.run_id), **changes)
+    before = store.plan(options.run_id)
+    plan = extended(settings, before, **changes)
+    _tell(notice for notice in plan.notices if notice not in before.notices)
     user = standing(settings, plan.host, options)
     user.refuse(plan, settings.hosts[plan.host])
     refuse_without_room(settings, plan, store.done_batches([batch.batch_id for batch in plan.batches]))

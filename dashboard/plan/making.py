@@ -95,13 +95,12 @@ def make_plan(
         told += [*remarks, *warnings(seen, instrument)]
         for product, energies in _bands(request, instrument, extractions):
             maker.add(instrument, product, energies, windows, lists[instrument], target.name)
-    burst = [target.burst.note(target.name)] if target.burst is not None and target.burst.missed_by(request) else []
-    told = [*notices(request), *target.notes, *burst, *_sampled(request, pointings), *told]
+    told = [*told_of(request, target), *target.notes, *_sampled(request, pointings), *told]
     if request.upload_to_gallery:
         told.append("upload_to_gallery is noted; this version does not upload yet.")
     return Plan(
         request=request.to_dict(),
-        target=replace(target, burst=None),
+        target=target,
         pointings=union([pointings[name] for name in request.instruments], maker.used),
         batches=tuple(maker.batches.values()),
         jobs=tuple(maker.jobs),
@@ -110,6 +109,12 @@ def make_plan(
         lists=lists,
         coming=tuple(maker.coming),
     )
+
+
+def told_of(request: Request, target: Target) -> tuple[str, ...]:
+    """Sentences on a request for a target that are the same whatever science windows there are."""
+    burst = target.burst
+    return (*notices(request), *((burst.note(target.name),) if burst is not None and burst.missed_by(request) else ()))
 
 
 def catalogue_of_image(plan: Plan, number: int, table: SourceTable) -> tuple[SourceCatalog, tuple[str, ...]]:

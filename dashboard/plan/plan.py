@@ -231,7 +231,7 @@ class Plan:
         columns = {name: np.array([_or_nan(value) for value in stored[name]], dtype=float) for name in _COLUMNS}
         return cls(
             request=document["request"],
-            target=Target(**{**document["target"], "notes": tuple(document["target"]["notes"])}),
+            target=Target.from_facts(document["target"]),
             pointings=Pointings(tuple(stored["swid"]), **columns, index_version=stored["index_version"], origin=stored.get("origin", "")),
             batches=tuple(Batch(**{**b, "tstart": _or_nan(b["tstart"]), "tstop": _or_nan(b["tstop"])}) for b in document["batches"]),
             jobs=tuple(Job(**{**job, "band": _band(job["band"]), "batch_ids": tuple(job["batch_ids"])}) for job in document["jobs"]),

@@ -14,7 +14,7 @@ import numpy as np
 from dashboard.archive.pointings import Pointings
 from dashboard.archive.selection import sampled
 from dashboard.errors import NoScienceWindows, RequestError
-from dashboard.plan.making import Maker, union
+from dashboard.plan.making import Maker, told_of, union
 from dashboard.plan.plan import Plan
 from dashboard.request.request import Request
 
@@ -64,9 +64,12 @@ def replanned(plan: Plan, request: Request, pointings: Mapping[str, Pointings], 
     left = {name: _remaining(plan, name, windows.swid) for name, windows in pointings.items()}
     coming = tuple(replace(waiting, swid=left[waiting.instrument]) for waiting in plan.coming)
     kept = maker.used.union(*(waiting.swid for waiting in coming), *plan.left_out.values())
+    old = told_of(Request.from_dict(plan.request), plan.target)
+    told = (*told_of(request, plan.target), *(notice for notice in plan.notices if notice not in old))
     return replace(
         plan,
         request=request.to_dict(),
+        notices=tuple(dict.fromkeys(told)),
         pointings=union([plan.pointings, *pointings.values()], kept),
         batches=tuple(maker.batches.values()),
         jobs=tuple(maker.jobs),

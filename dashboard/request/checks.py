@@ -16,9 +16,10 @@ from dashboard.request.request import Request
 from dashboard.request.spectrum import GROUPING_RANGE
 
 OSA_VERSIONS = ("OSA10.2", "OSA11.2")
+NEAR_REAL_TIME = ".000"
 OSA_MODIFIERS = ("fullbkg", "jemxnrt", "rmfoffsetv1")
 
-_OSA = re.compile(r"(?P<base>OSA\d+\.\d+)(?P<sub>-[A-Za-z0-9][\w.]*)?(?P<modifiers>(--[a-z0-9]+)*)")
+_OSA = re.compile(r"(?P<base>OSA\d+\.\d+)(?P<sub>-[A-Za-z0-9][\w.]*(?:-[\w.]+)*)?(?P<modifiers>(--[a-z0-9]+)*)")
 
 
 def problems(
@@ -39,7 +40,7 @@ def problems(
     """
     found: list[RequestError] = []
     rules = (
-        *(_selection, _position, _energies, _osa_version, _n_scw_image, _grouping),
+        *(_selection, _data_version, _position, _energies, _osa_version, _n_scw_image, _grouping),
         lambda r: _reference_catalog(r, local_files, catalog_hosts),
         lambda r: _api_catalog(r, local_files),
         _catalogue_choice,
@@ -74,6 +75,20 @@ def _selection(request: Request) -> Iterator[RequestError]:
             yield RequestError(f"T2 ({span.stop.value}) is not after T1 ({span.start.value}): swap them or correct one.", "T2")
 
 
+def _data_version(request: Request) -> Iterator[RequestError]:
+    """Near-real-time science windows are version 000, consolidated ones never; which is analysed is up to data_version alone."""
+    near = request.data_version == "NRT"
+    for scw in request.scw_list:
+        if len(scw) > 12 and scw.endswith(NEAR_REAL_TIME) != near:
+            kind, other = ("consolidated", "CONS") if near else ("near-real-time", "NRT")
+            yield RequestError(
+                f"scw_list holds {scw[:60]}, which is {kind}, but data_version is {request.data_version}: "
+                f"set it to {other}, or leave out the versions.",
+                "scw_list",
+            )
+            return
+
+
 def _position(request: Request) -> Iterator[RequestError]:
     read_coordinates(request.src_name)
     if request.position is None and not request.src_name.strip():
@@ -106,7 +121,11 @@ def _energies(request: Request) -> Iterator[RequestError]:
 
 
 def _osa_version(request: Request) -> Iterator[RequestError]:
-    """Grammar BASE[-SUB][--modifier...], modifiers sorted, each once; JEM-X takes a bare BASE."""
+    """Grammar BASE[-SUB][--modifier...], modifiers sorted, each once; JEM-X takes a bare BASE.
+
+    SUB may hold single dashes (OSA11.2-dev210827.0528-37487); which there are only the dispatcher knows. So split_osa_version of its
+    plugin for INTEGRAL (osa_common_pars.py).
+    """
     version = request.osa_version
     match = _OSA.fullmatch(version)
     if not match or match["base"] not in OSA_VERSIONS:

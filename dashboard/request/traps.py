@@ -30,7 +30,7 @@ ISGRI_SYSTEMATIC = 0.01
 def notices(request: Request) -> tuple[str, ...]:
     """Sentences the user should read although the request can run."""
     rules: tuple[Callable[[Request], Iterator[str]], ...] = (
-        *(_rounding, _old_calibration, _outside_mission, _unit_off, _wide, _crowded, _usable_energy, _false_peaks, _roles),
+        *(_rounding, _old_calibration, _quick_look, _outside_mission, _unit_off, _wide, _crowded, _usable_energy, _false_peaks, _roles),
         *(_systematics, _time_bin, _sample, _new_sources, unused),
     )
     found: list[str] = []
@@ -51,6 +51,11 @@ def _rounding(request: Request) -> Iterator[str]:
 def _old_calibration(request: Request) -> Iterator[str]:
     if request.osa_version.startswith("OSA10.2") and _reaches(request, OSA10_END):
         yield f"OSA10.2 is not calibrated beyond revolution {OSA10_END[0]} (2015-12-26): use OSA11.2."
+
+
+def _quick_look(request: Request) -> Iterator[str]:
+    if request.data_version == "NRT":
+        yield "data_version is NRT: near-real-time data are for a quick look; where consolidated data exist, CONS is the better choice."
 
 
 def _reaches(request: Request, moment: Moment) -> bool:

@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dashboard.archive.resolver import Target
 from dashboard.errors import NoScienceWindows, RequestError
-from dashboard.plan.making import catalogue_of_image, continued
+from dashboard.identity import Identity
+from dashboard.plan.making import catalogue_of_image, continued, make_plan
 from dashboard.plan.plan import Plan
 from dashboard.plan.replanning import put_back, replanned, without
 from dashboard.products.catalog import MeasuredSource, SourceCatalog, SourceTable
+from dashboard.request.burst import times_in_name
 from dashboard.request.request import Request
 from tests.plan.test_making import CRAB, NEAR, SKY, plan, windows
 
@@ -105,6 +108,46 @@ def test_what_was_taken_out_stays_out_when_the_interval_grows_and_survives_stora
     assert after.n_scw == 159
     assert len(ids(stored) - ids(after)) <= 2 * len(after.jobs)
     assert ids(put_back(after, [out])) == ids(extended(before, 160))
+
+
+def test_a_longer_interval_is_warned_of_as_a_new_one_would_be() -> None:
+    before = plan(osa_version="OSA10.2", n_scw_image=100)
+    assert not any("OSA10.2 is not calibrated" in notice for notice in before.notices)
+    after = extended(before, 160, T2="2016-03-01T00:00:00")
+    assert [notice for notice in after.notices if notice not in before.notices] == [
+        "OSA10.2 is not calibrated beyond revolution 1626 (2015-12-26): use OSA11.2."
+    ]
+    assert set(before.notices) < set(after.notices), "the rest is as true as before"
+    assert set(extended(after, 160, T2="2009-04-01T00:00:00").notices) == set(before.notices)
+
+
+def test_the_time_of_a_burst_is_told_until_the_interval_holds_it() -> None:
+    burst = times_in_name("GRB 090618")
+    assert burst is not None
+    target = Target("GRB 090618", CRAB.ra, CRAB.dec, "MMODA", burst=burst)
+    before = make_plan(Request(src_name=target.name), target, {"isgri": windows(120)}, Identity())
+    assert burst.note(target.name) in before.notices
+    assert burst.note(target.name) in extended(before, 130, T2="2009-05-01T00:00:00").notices
+    assert burst.note(target.name) not in extended(before, 130, T2="2009-07-01T00:00:00").notices
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "suffix"),
+    [
+        *(("osa_version", {"osa_version": version}, ".001") for version in ("OSA10.2", "OSA11.2", "OSA11.2-dev1", "OSA11.2--fullbkg")),
+        ("data_version", {"data_version": "NRT"}, ".000"),
+    ],
+)
+def test_a_run_has_one_version_of_osa_and_of_the_data_for_good(name: str, values: dict[str, Any], suffix: str) -> None:
+    """So no sum of a run can mix them, however it goes on."""
+    made = plan(instrument="isgri", product=["mosaic", "spectrum", "lightcurve"], bands=[[20, 40], [40, 80]], **values)
+    for going_on in (made, extended(made, 170), without(made, made.pointings.swid[:3])):
+        assert {batch.parameters["osa_version"] for batch in going_on.batches} == {values.get("osa_version", "OSA11.2")}
+        assert {scw[-4:] for batch in going_on.batches for scw in batch.scw} == {suffix}
+    with pytest.raises(RequestError, match=f"{name} of a run cannot change"):
+        extended(made, 170, **{name: "CONS" if name == "data_version" else "OSA11.2-dev2"})
+    other = plan(instrument="isgri", product=["mosaic", "spectrum", "lightcurve"], bands=[[20, 40], [40, 80]], osa_version="OSA11.2-dev2")
+    assert not ids(made) & ids(other), "nor is a stored batch of another version taken"
 
 
 def test_what_cannot_be_is_a_sentence() -> None:

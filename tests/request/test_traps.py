@@ -29,6 +29,7 @@ def test_the_example_request_needs_no_word() -> None:
         ({"osa_version": OSA10, "T1": "2016-01-01", "T2": "2016-02-01", "E1_keV": 30}, "OSA10.2 is not calibrated"),
         ({"osa_version": OSA10, "T1": "rev:1600", "T2": "rev:1700", "E1_keV": 30}, "OSA10.2 is not calibrated"),
         ({"osa_version": OSA10, "revolutions": [1627], "E1_keV": 30}, "OSA10.2 is not calibrated"),
+        ({"data_version": "NRT"}, "near-real-time data are for a quick look"),
         ({"T1": "2001-01-01"}, "beyond INTEGRAL's observations"),
         ({"instrument": "jemx2"}, "jemx2 was off"),
         ({"instrument": "jemx1", "T1": "2003-02-01", "T2": "2003-03-01"}, "jemx1 was off"),
@@ -96,6 +97,45 @@ def test_no_trap_no_word(values: dict[str, Any]) -> None:
     request = Request(**values)
     assert problems(request) == []
     assert notices(request) == ()
+
+
+BEYOND: list[dict[str, Any]] = [
+    {"T1": "2015-12-01", "T2": "2015-12-27"},
+    {"T1": 5800.0, "T2": 5839.0},
+    {"T1": 57344.0, "T2": 57400},
+    {"T1": ["2009-01-01", "2016-01-01", "2010-01-01"], "T2": ["2009-02-01", "2016-02-01", "2010-02-01"]},
+    {"T1": "rev:1626", "T2": "rev:1627"},
+    {"T1": "2009-01-01", "T2": "rev:1627"},
+    {"T1": "rev:1600", "T2": "2016-01-05"},
+    {"revolutions": [39, 1627, 40]},
+    {"scw_list": ["162700020010"]},
+    {"scw_list": ["003900020010", "162700020010.001"]},
+]
+"""Revolution 1626 ends on 2015-12-26, IJD 5838."""
+WITHIN: list[dict[str, Any]] = [
+    {"T1": "2015-12-01", "T2": "2015-12-25"},
+    {"T1": 5800.0, "T2": 5838.0},
+    {"T1": 57344.0, "T2": 57382.0},
+    {"T1": ["2009-01-01", "2015-01-01"], "T2": ["2009-02-01", "2015-02-01"]},
+    {"T1": "rev:1600", "T2": "rev:1626"},
+    {"T1": "2009-01-01", "T2": "rev:1626"},
+    {"revolutions": [39, 1626]},
+    {"scw_list": ["162600020010.001"]},
+]
+
+
+@pytest.mark.parametrize("version", [OSA10, "OSA10.2-dev1", "OSA10.2--fullbkg"])
+@pytest.mark.parametrize("instrument", ["isgri", "jemx1"])
+def test_osa10_beyond_its_calibration_is_told_in_each_form_of_a_selection(version: str, instrument: str) -> None:
+    def told(values: dict[str, Any], version: str) -> int:
+        return sum(
+            "OSA10.2 is not calibrated beyond revolution 1626" in each for each in notices(Request(**common, osa_version=version, **values))
+        )
+
+    common = {"instrument": instrument}
+    assert [told(values, version) for values in BEYOND] == [1] * len(BEYOND)
+    assert [told(values, version) for values in WITHIN] == [0] * len(WITHIN)
+    assert not any(told(values, "OSA11.2") for values in BEYOND)
 
 
 @pytest.mark.parametrize("values", [{"T1": "soon"}, {"instrument": "radar"}, {"product": []}, {"scw_list": ["1"]}, {"T1": 0, "T2": 0}])
