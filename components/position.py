@@ -79,7 +79,7 @@ class PositionView(pn.viewable.Viewer):
             self._take.on_click(self._take_times)
             self._column.insert(1, self._take)
         if self._take is not None:
-            label = f"T1, T2: {self._burst.words} ({self._burst.origin})" if self._burst is not None else ""
+            label = f"Take {self._burst.words} (by {self._burst.origin})" if self._burst is not None else ""
             self._take.param.update(visible=self._burst is not None, label=label)
 
     def _take_times(self, _: Any) -> None:

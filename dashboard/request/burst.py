@@ -43,9 +43,11 @@ class BurstTimes:
 
     @property
     def words(self) -> str:
-        """Such as "2009-06-18", or "2009-06-18T07:28:19 to 2009-06-18T09:28:19"."""
-        whole_day = self.t1.endswith("T00:00:00") and self._start + timedelta(days=1) == datetime.fromisoformat(self.t2)
-        return self.t1[:10] if whole_day else f"{self.t1} to {self.t2}"
+        """Such as "2009-06-18", or "2009-06-18 07:28 to 09:28"."""
+        start, stop = map(datetime.fromisoformat, (self.t1, self.t2))
+        if start.time() == stop.time() == datetime.min.time() and stop - start == timedelta(days=1):
+            return f"{start:%Y-%m-%d}"
+        return f"{start:%Y-%m-%d %H:%M} to {stop:{'%H:%M' if stop.date() == start.date() else '%Y-%m-%d %H:%M'}}"
 
     @property
     def values(self) -> dict[str, Any]:
@@ -56,10 +58,6 @@ class BurstTimes:
     def span(self) -> TimeSpan:
         """The interval."""
         return TimeSpan(TimePoint("utc", self.t1), TimePoint("utc", self.t2))
-
-    @property
-    def _start(self) -> datetime:
-        return datetime.fromisoformat(self.t1)
 
     def meets(self, other: BurstTimes) -> bool:
         """Whether they have a moment in common."""
@@ -80,7 +78,7 @@ class BurstTimes:
 
     def note(self, name: str) -> str:
         """The sentence for a request that misses it."""
-        return f"T1 to T2 leave out the time of {name}, which was on {self.words} by {self.origin}: T1 = {self.t1}, T2 = {self.t2} hold it."
+        return f"T1 to T2 leave out the time of {name}, {self.words} by {self.origin}: T1 = {self.t1}, T2 = {self.t2} hold it."
 
 
 def times_in_name(name: str) -> BurstTimes | None:

@@ -75,10 +75,14 @@ class GeneralParameters(param.Parameterized):
     product = param.ClassSelector(class_=(str, list), default="mosaic", doc='"mosaic", "spectrum", "lightcurve", or a list of them.')
     jemx_unit: Any = param.Selector(objects=[None, 1, 2, "both"], default=None, doc='Unit of JEM-X for instrument "jemx": 1, 2 or "both".')
     osa_version = param.String(
-        "OSA11.2", doc="Release of the analysis software. OSA11.2 covers the whole mission and is best left unchanged."
+        "OSA11.2",
+        doc="Release of the analysis software. OSA11.2 covers the whole mission and is best left unchanged. "
+        "OSA10.2 is calibrated up to revolution 1626. Results of different versions are never added.",
     )
     data_version: Any = param.Selector(
-        objects=["CONS", "NRT"], default="CONS", doc="CONS: consolidated data. NRT: near-real-time, for quick looks."
+        objects=["CONS", "NRT"],
+        default="CONS",
+        doc="CONS: consolidated data (science windows .001). NRT: near-real-time (.000), for quick looks.",
     )
     integral_data_rights: Any = param.Selector(
         objects=["public", "all-private"],

@@ -92,7 +92,7 @@ def test_the_day_of_a_burst_is_offered_and_taken_with_one_click(place: Place) ->
     place.ask(src_name="Crab")
     assert place.offer == ""
     place.ask(src_name="GRB 090618", revolutions=[700])
-    assert place.offer == "T1, T2: 2009-06-18 (its name)"
+    assert place.offer == "Take 2009-06-18 (by its name)"
     assert place.times == before, "it is not taken by itself"
     place.take()
     assert place.times == (T1, T2)
@@ -108,8 +108,8 @@ def test_what_a_resolver_tells_takes_the_place_of_the_name(place: Place) -> None
     place.ask(src_name="GRB 090618")
     told = told_times("2009-06-18T08:00:00", "2009-06-18T09:00:00", "MMODA")
     place.found("GRB 090618", 293.995, 78.3569, "MMODA", burst=told)
-    assert place.offer == "T1, T2: 2009-06-18T08:00:00 to 2009-06-18T09:00:00 (MMODA)"
+    assert place.offer == "Take 2009-06-18 08:00 to 09:00 (by MMODA)"
     place.take()
     assert place.times == ("2009-06-18T08:00:00", "2009-06-18T09:00:00")
     place.ask(src_name="GRB 090902B")
-    assert place.offer == "T1, T2: 2009-09-02 (its name)", "what is known of another burst is of no use"
+    assert place.offer == "Take 2009-09-02 (by its name)", "what is known of another burst is of no use"

@@ -14,10 +14,13 @@ import pytest
 from astropy.coordinates import angular_separation
 from astropy.time import Time
 
+from dashboard.archive.burst_times import burst_times
 from dashboard.archive.fetching import WebService, patience
 from dashboard.archive.reference_catalog import reference_catalog
 from dashboard.archive.resolver import Target, resolve
 from dashboard.archive.selection import find_pointings
+from dashboard.archive.sesame import MIRRORS, sesame_position
+from dashboard.archive.simbad import simbad_position
 from dashboard.archive.timesystem import Timesystem
 from dashboard.dispatcher.answer import Answer
 from dashboard.dispatcher.health import check_host
@@ -76,6 +79,33 @@ def test_the_resolver_knows_the_crab(host: Host) -> None:
 def test_no_resolver_knows_an_invented_name(host: Host) -> None:
     with pytest.raises(UnknownSource):
         resolve(Request(src_name="No Such Source 4711"), host)
+
+
+@pytest.mark.live
+def test_simbad_knows_the_crab_and_no_invented_name() -> None:
+    assert from_crab(*simbad_position("Crab")) < 1 / 60
+    with pytest.raises(UnknownSource):
+        simbad_position("No Such Source 4711")
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("mirror", MIRRORS)
+def test_each_sesame_knows_the_crab_and_no_invented_name(monkeypatch: pytest.MonkeyPatch, mirror: str) -> None:
+    monkeypatch.setattr("dashboard.archive.sesame.MIRRORS", {mirror: MIRRORS[mirror]})
+    ra, dec, catalogue = sesame_position("Crab")
+    assert from_crab(ra, dec) < 1 / 60
+    assert catalogue == "Simbad"
+    with pytest.raises(UnknownSource):
+        sesame_position("No Such Source 4711")
+
+
+@pytest.mark.live
+def test_mmodas_resolver_tells_the_time_of_a_burst() -> None:
+    """GRB 090618 was at 08:28:29 UTC (GCN 9512)."""
+    times = burst_times("GRB 090618")
+    assert times is not None
+    assert times.origin == "MMODA"
+    assert times.t1 < "2009-06-18T08:28:29" < times.t2
 
 
 def test_the_hosts_own_timesystem_is_well(host: Host) -> None:

@@ -114,11 +114,12 @@ def test_only_times_that_leave_the_burst_out_are_told(values: dict[str, Any], mi
 
 def test_the_words_name_times_and_who_says_so() -> None:
     assert DAY.note("GRB 090618") == (
-        "T1 to T2 leave out the time of GRB 090618, which was on 2009-06-18 by its name: "
-        "T1 = 2009-06-18T00:00:00, T2 = 2009-06-19T00:00:00 hold it."
+        "T1 to T2 leave out the time of GRB 090618, 2009-06-18 by its name: T1 = 2009-06-18T00:00:00, T2 = 2009-06-19T00:00:00 hold it."
     )
     hour = BurstTimes("2009-06-18T07:28:19", "2009-06-18T09:28:19", "MMODA")
-    assert hour.words == "2009-06-18T07:28:19 to 2009-06-18T09:28:19"
+    assert hour.words == "2009-06-18 07:28 to 09:28"
+    assert BurstTimes("2009-06-17T23:14:24", "2009-06-18T01:14:24", "MMODA").words == "2009-06-17 23:14 to 2009-06-18 01:14"
+    assert BurstTimes("2009-06-18T00:00:00", "2009-06-20T00:00:00", "MMODA").words == "2009-06-18 00:00 to 2009-06-20 00:00"
     taken = Request(revolutions=[12], scw_list=[])
     taken.param.update(**hour.values)
     assert (taken.T1, taken.T2, taken.revolutions) == (hour.t1, hour.t2, [])
