@@ -256,5 +256,6 @@ class TimeView(pn.viewable.Viewer):
             "SIMULATED" if request.host_type == SIMULATED else "",
             f"{name}: {int(seen.sum())} ScW within {request.radius_for(instrument):g}° in 22 years, {fully} fully coded, {exposure}"
             + (f", {private} private" if private else ""),
+            escape(f"no archive answers: from {ahead.coverage.origin}") if ahead.coverage.offline else "",
             '<span class="off-axis">on axis <i></i> 15°</span>',
         ]

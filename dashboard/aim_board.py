@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from dashboard.archive.coverage_list import find_coverage
 from dashboard.archive.resolver import Target, resolve
+from dashboard.archive.snapshot import FILE_NAME
 from dashboard.errors import ArchiveUnavailable, DashboardError, HostUnreachable
 from dashboard.one_each import OneEach
 from dashboard.plan.coverage import Coverage
@@ -73,7 +74,7 @@ class AimBoard:
         """What is known of the target of a valid request; asking is cheap. `again`: what failed is tried once more."""
         radius = max(LEAST_RADIUS, *(request.radius_for(instrument) for instrument in request.instruments))
         position = request.position or ()
-        key = (request.host_type, request.src_name.strip(), *position, request.data_version, radius)
+        key = (request.host_type, request.src_name.strip(), *position, request.data_version, request.scw_archive, radius)
         with self._lock:
             found = self._aims.get(key)
             if found is None or (found.problem and (again or time.monotonic() >= found.again_at)):
@@ -89,7 +90,10 @@ class AimBoard:
         try:
             host = host_for(self._settings, request.host_type)
             target = aim.target = resolve(request, host)
-            sightings = find_coverage(target.ra, target.dec, radius, host, request.data_version)
+            snapshot = self._settings.data_dir / FILE_NAME
+            sightings = find_coverage(
+                target.ra, target.dec, radius, host, request.data_version, choice=request.scw_archive, snapshot=snapshot
+            )
             aim.coverage = Coverage.of(sightings, target.ra, target.dec)
         except DashboardError as error:
             if isinstance(error, ArchiveUnavailable | HostUnreachable):

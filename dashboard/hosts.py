@@ -46,6 +46,8 @@ class Host:
         Without a trailing slash. Empty for the simulated host until its process has an address.
     timesystem_fallback
         Asked, and named in the plan, when `timesystem_url` does not answer; "" for none.
+    other_archives
+        ESA's ISLA and HEASARC may be asked for science windows as well; never of the simulated host, whose sky they do not know.
     note
         What users should know of it, "" for nothing.
     offered
@@ -74,6 +76,7 @@ class Host:
     dispatcher_url: str = ""
     timesystem_url: str = ""
     timesystem_fallback: str = ""
+    other_archives: bool = True
     note: str = ""
     offered: bool = True
     only_inside: bool = False

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from dashboard.archive.archives import remarks
 from dashboard.archive.catalog_file import catalog_from_file
 from dashboard.archive.default_catalog import default_catalog
 from dashboard.archive.pointings import Pointings
@@ -43,7 +44,7 @@ def prepare(settings: Settings, request: Request, identity: Identity) -> Plan:
     pointings = find_pointings(request, target, host)
     plan = make_plan(request, target, pointings, identity, sources, reference)
     refuse_too_wide(plan)
-    return _with_origin(plan, pointings, host)
+    return _with_remarks(plan, pointings, host, request)
 
 
 def extended(settings: Settings, plan: Plan, **selection: Any) -> Plan:
@@ -54,7 +55,7 @@ def extended(settings: Settings, plan: Plan, **selection: Any) -> Plan:
     settings, plan
         Where it is computed, and what is so far.
     **selection
-        T1, T2, radius, revolutions or scw_list, as in a request; the rest is as it was.
+        T1, T2, radius, revolutions, scw_list or scw_archive, as in a request; the rest is as it was.
 
     Raises
     ------
@@ -69,13 +70,12 @@ def extended(settings: Settings, plan: Plan, **selection: Any) -> Plan:
     pointings = find_pointings(request, plan.target, host)
     longer = replanned(plan, request, pointings)
     refuse_too_wide(longer)
-    return _with_origin(longer, pointings, host)
+    return _with_remarks(longer, pointings, host, request)
 
 
-def _with_origin(plan: Plan, pointings: Mapping[str, Pointings], host: Host) -> Plan:
-    """The plan with a notice when another timesystem than the host's own gave its science windows."""
-    origins = {windows.origin for windows in pointings.values()} - {host.timesystem_url, ""}
-    told = tuple(f"The timesystem of {host.name} did not answer: the science windows are those of {origin}." for origin in sorted(origins))
+def _with_remarks(plan: Plan, pointings: Mapping[str, Pointings], host: Host, request: Request) -> Plan:
+    """The plan with what is to be said of the archive that gave its science windows."""
+    told = remarks(pointings.values(), host, request.scw_archive, request.integral_data_rights == "public")
     return replace(plan, notices=tuple(dict.fromkeys((*plan.notices, *told))))
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.archive.coverage_list import Sightings
 from dashboard.archive.pointings import Pointings
+from dashboard.archive.sightings import Sightings
 from dashboard.plan.coverage import Coverage
 from dashboard.settings import Settings
 from tests.dispatcher.replay import Reply, Server, answer

@@ -117,7 +117,7 @@ def test_the_newest_targets_are_kept_and_those_that_a_session_holds(board: AimBo
 
 
 def test_an_unexpected_error_is_a_sentence_and_ends_no_thread(board: AimBoard, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
         raise ValueError("of no use to the user")
 
     with monkeypatch.context() as patch:

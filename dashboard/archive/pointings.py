@@ -1,20 +1,29 @@
-"""Science windows as the archive lists them."""
+"""Science windows as an archive lists them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
+from astropy.coordinates import angular_separation
 from numpy.typing import NDArray
 
 VERSION_SUFFIX = {"CONS": "001", "NRT": "000"}
+SNAPSHOT_OF = "a snapshot of "
+"""How `Pointings.origin` begins when no archive answered, but a file that was made earlier."""
 _COLUMNS = ("ra_scx", "dec_scx", "ra_scz", "dec_scz", "tstart", "tstop", "telapse")
 
 
 def revolution(swid: str) -> int:
     """Revolution of a science window id RRRRPPPPSSSF."""
     return int(swid[:4])
+
+
+def utc_now() -> str:
+    """The present moment in UTC, to the second, as 2009-02-15T00:00:00."""
+    return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +37,7 @@ class Pointings:
     ra_scx, dec_scx
         Direction of the telescope axis, degrees.
     ra_scz, dec_scz
-        Direction of the spacecraft Z axis, degrees: fixes the roll.
+        Direction of the spacecraft Z axis, degrees: fixes the roll. NaN where the archive does not tell.
     tstart, tstop
         IJD (TT), days.
     telapse
@@ -36,7 +45,13 @@ class Pointings:
     index_version
         Version of the archive index the list comes from, "" when unknown.
     origin
-        Address of the timesystem that gave the list, "" when unknown.
+        Address of the archive that gave the list, and its table where it has several; "" when unknown.
+    asked
+        When it gave it, UTC; "" when unknown.
+    version
+        Of each science window, such as "001"; empty when the archive tells of none, "" where it does not tell of one.
+    public
+        1 for public data, 0 for private ones, -1 where the archive does not tell; empty when it tells of none.
     """
 
     swid: tuple[str, ...]
@@ -49,6 +64,9 @@ class Pointings:
     telapse: NDArray[np.float64]
     index_version: str = ""
     origin: str = ""
+    asked: str = ""
+    version: tuple[str, ...] = ()
+    public: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.swid)
@@ -58,5 +76,23 @@ class Pointings:
 
     def take(self, indices: NDArray[np.intp]) -> Pointings:
         """The chosen rows, in the order of `indices`."""
-        columns = {name: getattr(self, name)[indices] for name in _COLUMNS}
-        return Pointings(swid=tuple(self.swid[i] for i in indices), index_version=self.index_version, origin=self.origin, **columns)
+        rows = indices.tolist()
+        return Pointings(
+            swid=tuple(self.swid[i] for i in rows),
+            **{name: getattr(self, name)[indices] for name in _COLUMNS},
+            index_version=self.index_version,
+            origin=self.origin,
+            asked=self.asked,
+            version=tuple(self.version[i] for i in rows) if self.version else (),
+            public=tuple(self.public[i] for i in rows) if self.public else (),
+        )
+
+    def off_axis(self, ra: float, dec: float) -> NDArray[np.float64]:
+        """Angle between telescope axis and a direction (degrees), degrees, (n,)."""
+        apart = angular_separation(np.radians(ra), np.radians(dec), np.radians(self.ra_scx), np.radians(self.dec_scx))
+        return np.asarray(np.degrees(apart), dtype=float)
+
+    def with_versions(self, data_version: str) -> tuple[str, ...]:
+        """Ids as a dispatcher takes them, RRRRPPPPSSSF.VVV: the archive's version, else the usual one of "CONS" or "NRT"."""
+        usual = VERSION_SUFFIX[data_version]
+        return tuple(f"{swid}.{version or usual}" for swid, version in zip(self.swid, self.version or ("",) * len(self), strict=True))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 
 import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.archive.fetching import patience
+from dashboard.archive.archives import ScwArchive, first_answer
 from dashboard.archive.pointings import Pointings, revolution
 from dashboard.archive.resolver import Target
-from dashboard.archive.timesystem import MIN_GOOD_SECONDS, Timesystem
-from dashboard.errors import ArchiveUnavailable, NoScienceWindows
+from dashboard.errors import NoScienceWindows
 from dashboard.hosts import Host
 from dashboard.request.request import Request
 from dashboard.request.times import TimePoint, TimeSpan
@@ -21,22 +19,22 @@ from dashboard.request.times import TimePoint, TimeSpan
 SAMPLE_SEED = 0
 WHOLE_SKY_DEG = 180.0
 
-log = logging.getLogger(__name__)
-
 
 def find_pointings(request: Request, target: Target, host: Host, client: httpx.Client | None = None) -> dict[str, Pointings]:
-    """Ask the archive for the pointings that a request means, by instrument.
+    """Ask the archives for the pointings that a request means, by instrument; all come from the same archive.
 
-    ISGRI's are those with IBIS in science mode; of JEM-X nothing is asked about the mode of IBIS.
+    ISGRI's are those with IBIS in science mode; of JEM-X nothing is asked about the mode of IBIS. Where an archive knows the good
+    time of an instrument, that decides instead.
 
     Parameters
     ----------
     request
         Selects by scw_list, else by revolutions, else by T1 and T2; the latter two within the instrument's radius of the target.
+        `scw_archive` says which archives are asked.
     target
         Direction the radius is counted from.
     host
-        Its timesystem is asked; when that does not answer, the one it falls back on. `Pointings.origin` says which one it was.
+        Its archives are asked until one answers. `Pointings.origin` says which one it was.
     client
         Connections to use.
 
@@ -45,26 +43,21 @@ def find_pointings(request: Request, target: Target, host: Host, client: httpx.C
     NoScienceWindows
         When nothing is found, or windows of scw_list are not in the archive.
     ArchiveUnavailable
-        When no timesystem answers.
+        When no archive answers.
     RequestError
-        When T2 is before the revolution T1 names, or the other way round.
+        When T2 is before the revolution T1 names, or the other way round, or the host has no archive `scw_archive`.
     """
-    *others, last = (Timesystem(url, client, patience(host)) for url in host.timesystems)
-    for timesystem in others:
-        try:
-            return _found(request, target, timesystem)
-        except ArchiveUnavailable as error:
-            log.warning("%s", error.sentence)
-    return _found(request, target, last)
+    return first_answer(host, request.scw_archive, client, lambda archive: _found(request, target, archive))
 
 
-def _found(request: Request, target: Target, timesystem: Timesystem) -> dict[str, Pointings]:
+def _found(request: Request, target: Target, archive: ScwArchive) -> dict[str, Pointings]:
     if request.scw_ids:
-        return dict.fromkeys(request.instruments, _listed(request, timesystem))
+        return dict.fromkeys(request.instruments, _listed(request, archive))
     found: dict[str, Pointings] = {}
     for instrument in request.instruments:
         twin = {"jemx1": "jemx2", "jemx2": "jemx1"}.get(instrument, "")
-        found[instrument] = found[twin] if twin in found else _around(request, target, timesystem, instrument)
+        shared = twin in found and not archive.by_unit
+        found[instrument] = found[twin] if shared else _around(request, target, archive, instrument)
     if not any(map(len, found.values())):
         raise _nothing(request, target)
     return found
@@ -90,12 +83,10 @@ def stratified_sample(total: int, size: int, seed: int = SAMPLE_SEED) -> NDArray
     return np.random.default_rng(seed).integers(edges[:-1], edges[1:]).astype(np.intp)
 
 
-def _around(request: Request, target: Target, timesystem: Timesystem, instrument: str) -> Pointings:
+def _around(request: Request, target: Target, archive: ScwArchive, instrument: str) -> Pointings:
     revolutions = sorted(set(request.revolutions))
     spans = _runs(revolutions) if revolutions else request.times
-    ibis_good = MIN_GOOD_SECONDS if instrument == "isgri" else 0
-    found = timesystem.scwlist(spans, target.ra, target.dec, request.radius_for(instrument), request.data_version, ibis_good)
-    found = found.take(np.flatnonzero(found.telapse > MIN_GOOD_SECONDS))
+    found = archive.windows(spans, target.ra, target.dec, request.radius_for(instrument), request.data_version, instrument)
     return _only(found, [revolution(scw) in revolutions for scw in found]) if revolutions else found
 
 
@@ -110,10 +101,10 @@ def _nothing(request: Request, target: Target) -> NoScienceWindows:
     )
 
 
-def _listed(request: Request, timesystem: Timesystem) -> Pointings:
+def _listed(request: Request, archive: ScwArchive) -> Pointings:
     wanted = request.scw_ids
     spans = _runs(sorted({revolution(scw) for scw in wanted}))
-    found = timesystem.scwlist(spans, 0.0, 0.0, WHOLE_SKY_DEG, request.data_version, min_good=0)
+    found = archive.windows(spans, 0.0, 0.0, WHOLE_SKY_DEG, request.data_version)
     if missing := sorted(set(wanted) - set(found.swid)):
         raise NoScienceWindows(
             f"{len(missing)} of the {len(wanted)} science windows of scw_list are not in the archive's {request.data_version} list: "

@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.archive.fetching import SERVICE_SECONDS, WebService, patience
-from dashboard.archive.pointings import Pointings
+from dashboard.archive.fetching import SERVICE_SECONDS, WebService
+from dashboard.archive.pointings import Pointings, utc_now
+from dashboard.archive.sightings import MIN_GOOD_SECONDS, Sightings, in_science_mode, rights
 from dashboard.errors import ArchiveError, ArchiveUnavailable, RequestError
-from dashboard.hosts import Host
 from dashboard.request.times import FIRST_NUMBER_READ_AS_MJD, TimePoint, TimeSpan
 
-MIN_GOOD_SECONDS = 500
 SECONDS_A_DAY = 86400.0
 _ROLL_COLUMNS = ("RA_SCZ", "DEC_SCZ", "TELAPSE")
 _ROW = ("ra_scx", "dec_scx", "ra_scz", "dec_scz", "tstart", "tstop", "telapse")
@@ -27,7 +26,6 @@ _EDGES = re.compile(r"(\d+(?:\.\d+)?)[\s,]+(\d+(?:\.\d+)?)[\s\"')\]]*$")
 _POINTING = re.compile(r"(\d{11}0)(\.\d{3})?")
 
 Columns = dict[str, NDArray[Any]]
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +42,8 @@ class Timesystem:
     seconds
         Deadline of one answer.
     """
+
+    by_unit = False
 
     def __init__(self, url: str, client: httpx.Client | None = None, seconds: float = SERVICE_SECONDS) -> None:
         self._service = WebService("The timesystem", url.rstrip("/"), client, seconds)
@@ -89,6 +89,20 @@ class Timesystem:
                 f"T2 ({span.stop}, {moments[1]}) is not after T1 ({span.start}, {moments[0]}): swap them or correct one.", "T2"
             )
         return moments[0], moments[1]
+
+    def windows(
+        self, spans: Sequence[TimeSpan], ra: float, dec: float, radius: float, data_version: str, instrument: str = ""
+    ) -> Pointings:
+        """Those of `scwlist` that are long enough for an instrument, IBIS in science mode for ISGRI; all when none is named."""
+        if not instrument:
+            return self.scwlist(spans, ra, dec, radius, data_version, min_good=0)
+        found = self.scwlist(spans, ra, dec, radius, data_version, MIN_GOOD_SECONDS if instrument == "isgri" else 0)
+        return found.take(np.flatnonzero(found.telapse > MIN_GOOD_SECONDS))
+
+    def sightings(self, spans: Sequence[TimeSpan], ra: float, dec: float, radius: float, data_version: str) -> Sightings:
+        """All of `scwlist`, short ones among them, with mode and rights where the index has them."""
+        pointings, more = self.table(spans, ra, dec, radius, data_version, min_good=0, more=("IBISMODE", "PS"))
+        return Sightings(pointings, in_science_mode(more["IBISMODE"].tolist()), rights(more["PS"].tolist()))
 
     def scwlist(
         self, spans: Sequence[TimeSpan], ra: float, dec: float, radius: float, data_version: str, min_good: float = MIN_GOOD_SECONDS
@@ -146,13 +160,14 @@ class Timesystem:
             found, version = self._list(f"/scwlist/{data_version.lower()}/{start}/{stop}", query, more)
             tables.append(found)
             versions.add(version)
-        columns = {name: np.concatenate([table[name] for table in tables]) for name in ("swid", *_ROW, *more)}
+        columns: dict[str, Any] = {name: np.concatenate([table[name] for table in tables]) for name in ("swid", *_ROW, *more)}
         ids, rows = np.unique(columns["swid"], return_index=True)
         pointings = Pointings(
             tuple(f"{scw:012d}" for scw in ids.tolist()),
             **{name: columns[name][rows] for name in _ROW},
             index_version="+".join(sorted(versions - {""})),
             origin=self._service.url,
+            asked=utc_now(),
         )
         return pointings, {name: columns[name][rows] for name in more}
 
@@ -185,23 +200,6 @@ class Timesystem:
         rows = np.array([scw is not None for scw in ids], dtype=bool)
         columns: Columns = {"swid": np.array([0 if scw is None else scw for scw in ids], dtype=np.int64), **row, **further}
         return {name: column[rows] for name, column in columns.items()}, str(answer.get("index_version", ""))
-
-
-def first_answer(host: Host, client: httpx.Client | None, question: Callable[[Timesystem], T]) -> T:
-    """What the host's timesystem answers; when it does not, the one that the host falls back on.
-
-    Raises
-    ------
-    ArchiveUnavailable
-        When none answers, and whatever else the question raises.
-    """
-    *others, last = (Timesystem(url, client, patience(host)) for url in host.timesystems)
-    for timesystem in others:
-        try:
-            return question(timesystem)
-        except ArchiveUnavailable as error:
-            log.warning("%s", error.sentence)
-    return question(last)
 
 
 def _column(values: Sequence[Any], length: int, dtype: type = float) -> NDArray[Any]:

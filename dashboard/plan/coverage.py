@@ -5,18 +5,17 @@ Built once a target; every question afterwards is arithmetic on arrays.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 from astropy.coordinates import angular_separation
 from numpy.typing import NDArray
 
-from dashboard.archive.coverage_list import Sightings
-from dashboard.archive.pointings import revolution
+from dashboard.archive.pointings import SNAPSHOT_OF, revolution
 from dashboard.archive.resolver import Target
-from dashboard.archive.timesystem import MIN_GOOD_SECONDS
+from dashboard.archive.sightings import Sightings, usable
 from dashboard.plan import cells
 from dashboard.plan.sensitivity import coded_fraction, vignetting
 from dashboard.products.instrument import instrument_of
@@ -105,8 +104,10 @@ class Coverage:
         Degrees between telescope axis and target.
     isgri, jemx
         Fraction of ISGRI that the target illuminates, NaN where the roll is unknown, and of JEM-X's area on axis.
-    science, public
+    science, public, good
         As of `Sightings`.
+    origin
+        Who listed them.
     """
 
     target: Target
@@ -123,6 +124,8 @@ class Coverage:
     jemx: Floats
     science: Mask
     public: NDArray[np.int8]
+    good: Mapping[str, Floats] = field(default_factory=dict)
+    origin: str = ""
 
     @classmethod
     def of(cls, sightings: Sightings, ra: float, dec: float) -> Coverage:
@@ -144,19 +147,25 @@ class Coverage:
             jemx=vignetting(windows, target),
             science=sightings.science,
             public=sightings.public,
+            good=sightings.good,
+            origin=windows.origin,
         )
 
     def __len__(self) -> int:
         return len(self.swid)
+
+    @property
+    def offline(self) -> bool:
+        """Whether it comes from a snapshot, because no archive answered."""
+        return self.origin.startswith(SNAPSHOT_OF)
 
     def fraction(self, instrument: str) -> Floats:
         """`isgri` or `jemx`, (n,)."""
         return self.jemx if instrument_of(instrument).round_field else self.isgri
 
     def seen(self, instrument: str, radius: float) -> Mask:
-        """Those that the archive lists for an instrument, (n,): within `radius` (degrees), long enough, IBIS in science mode for ISGRI."""
-        near = (self.off_axis < radius) & (self.telapse > MIN_GOOD_SECONDS)
-        return near & self.science if instrument == "isgri" else near
+        """Those that the archive lists for an instrument, (n,): within `radius` (degrees), and of use for it."""
+        return (self.off_axis < radius) & usable(instrument, self.telapse, self.science, self.good)
 
     def coding(self, instrument: str) -> NDArray[np.int8]:
         """How the target is coded, (n,): `FULLY`, `PARTLY` or `OUTSIDE`; of unknown roll, by the circle in the field of view."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.archive.pointings import VERSION_SUFFIX, Pointings
+from dashboard.archive.pointings import Pointings
 from dashboard.archive.reference_catalog import reference_catalog
 from dashboard.archive.resolver import Target
 from dashboard.archive.selection import SAMPLE_SEED, sampled
@@ -31,6 +31,8 @@ BACKEND_THRESHOLD = 7.0  # sources are searched on the sum: another threshold of
 CLIP_MARGIN = 0.5
 """Degrees around the field of view within which sources of the catalogue are sent along."""
 PRODUCT_TYPES = {"mosaic": "image", "spectrum": "spectrum", "lightcurve": "lc"}
+
+T = TypeVar("T")
 
 
 def make_plan(
@@ -235,7 +237,7 @@ class Maker:
             "integral_data_rights": request.integral_data_rights,
             "osa_version": request.osa_version,
             "product_type": f"{kind}_{PRODUCT_TYPES[product]}",
-            "scw_list": [f"{swid}.{VERSION_SUFFIX[request.data_version]}" for swid in windows.swid],
+            "scw_list": list(windows.with_versions(request.data_version)),
         }
         if kind == "jemx":
             parameters["jemx_num"] = int(instrument[-1])
@@ -282,5 +284,22 @@ def union(lists: list[Pointings], used: set[str]) -> Pointings:
         name: np.array([getattr(lists[first[swid][0]], name)[first[swid][1]] for swid in order])
         for name in ("ra_scx", "dec_scx", "ra_scz", "dec_scz", "tstart", "tstop", "telapse")
     }
-    versions = dict.fromkeys(version for windows in lists for version in windows.index_version.split("+") if version)
-    return Pointings(tuple(order), **columns, index_version="+".join(versions), origin=lists[0].origin)
+    return Pointings(
+        tuple(order),
+        **columns,
+        index_version=_named([windows.index_version for windows in lists], "+"),
+        origin=_named([windows.origin for windows in lists], " + "),
+        asked=max((windows.asked for windows in lists), default=""),
+        version=_told([windows.version for windows in lists], [first[swid] for swid in order], ""),
+        public=_told([windows.public for windows in lists], [first[swid] for swid in order], -1),
+    )
+
+
+def _named(words: list[str], joint: str) -> str:
+    """Each word once; words that are joint already are taken apart."""
+    return joint.join(dict.fromkeys(word for words_ in words for word in words_.split(joint) if word))
+
+
+def _told(lists: list[tuple[T, ...]], rows: list[tuple[int, int]], unknown: T) -> tuple[T, ...]:
+    """A column that some lists may lack, by number of the list and row; empty when none has it."""
+    return tuple(lists[i][row] if lists[i] else unknown for i, row in rows) if any(lists) else ()

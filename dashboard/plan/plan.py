@@ -29,7 +29,8 @@ JOBS_IN_FLIGHT = 4
 SECONDS_A_BATCH = 7.0  # a cached batch of a real dispatcher: 4.4 s to submit and 2.5 s to build, measured
 SECONDS_A_SIMULATED_BATCH = 3.0
 
-_COLUMNS = tuple(column.name for column in fields(Pointings) if column.name not in ("swid", "index_version", "origin"))
+_TOLD = ("index_version", "origin", "asked")
+_COLUMNS = tuple(column.name for column in fields(Pointings) if column.name not in ("swid", "version", "public", *_TOLD))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,6 +156,7 @@ class Plan:
             f"l {galactic.l.deg:.4f}, b {galactic.b.deg:+.4f} deg",
             f"Asked: {jobs}, {self.request['osa_version']}, host {self.host}{' (SIMULATED data)' if self.simulated else ''}",
             f"Science windows: {self.n_scw}, {exposure_text(self.exposure)}, {first} to {last} UTC",
+            *self._archive_text(),
             f"Batches: {len(self.batches)} of at most {self.request['s_max']} science windows, {self.fill:.0%} full on average",
             *(f"Then: {coming.label} of {len(coming.swid)} science windows, with the catalogue of the image" for coming in self.coming),
             *(f"Expected 1-sigma error at the target: {text}" for text in self.sensitivity_texts()),
@@ -163,6 +165,13 @@ class Plan:
             f"Time: {self.time_text(left)}",
             *(f"Note: {notice}" for notice in self.notices),
         )
+
+    def _archive_text(self) -> Iterator[str]:
+        """Who listed the science windows, when, from which index; nothing for a plan that does not know."""
+        if self.pointings.origin:
+            when = f", asked {self.pointings.asked} UTC" if self.pointings.asked else ""
+            index = f", index version {self.pointings.index_version}" if self.pointings.index_version else ""
+            yield f"Listed by: {self.pointings.origin}{when}{index}"
 
     def sensitivities(self) -> Iterator[tuple[str, tuple[float, float], float]]:
         """Instrument, band (keV) and expected 1-sigma error at the target (mCrab) of each mosaic whose band is known."""
@@ -194,8 +203,9 @@ class Plan:
             "pointings": {
                 "swid": list(self.pointings.swid),
                 **columns,
-                "index_version": self.pointings.index_version,
-                "origin": self.pointings.origin,
+                **{name: getattr(self.pointings, name) for name in _TOLD},
+                "version": list(self.pointings.version),
+                "public": list(self.pointings.public),
             },
             "batches": [
                 {
@@ -228,11 +238,17 @@ class Plan:
         if document.get("format") not in READABLE:
             raise RunError(f"The stored plan has format {document.get('format')!r}, this program reads {FORMAT}: plan the request again.")
         stored = document["pointings"]
-        columns = {name: np.array([_or_nan(value) for value in stored[name]], dtype=float) for name in _COLUMNS}
+        columns: dict[str, Any] = {name: np.array([_or_nan(value) for value in stored[name]], dtype=float) for name in _COLUMNS}
+        columns |= {name: str(stored.get(name, "")) for name in _TOLD}
         return cls(
             request=document["request"],
             target=Target.from_facts(document["target"]),
-            pointings=Pointings(tuple(stored["swid"]), **columns, index_version=stored["index_version"], origin=stored.get("origin", "")),
+            pointings=Pointings(
+                tuple(stored["swid"]),
+                **columns,
+                version=tuple(stored.get("version", ())),
+                public=tuple(stored.get("public", ())),
+            ),
             batches=tuple(Batch(**{**b, "tstart": _or_nan(b["tstart"]), "tstop": _or_nan(b["tstop"])}) for b in document["batches"]),
             jobs=tuple(Job(**{**job, "band": _band(job["band"]), "batch_ids": tuple(job["batch_ids"])}) for job in document["jobs"]),
             notices=tuple(document["notices"]),

@@ -18,7 +18,7 @@ from dashboard.plan.making import Maker, told_of, union
 from dashboard.plan.plan import Plan
 from dashboard.request.request import Request
 
-SELECTION = {"T1", "T2", "radius", "revolutions", "scw_list"}
+SELECTION = {"T1", "T2", "radius", "revolutions", "scw_list", "scw_archive"}
 """Parameters that select science windows."""
 
 

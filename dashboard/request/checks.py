@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from dashboard.errors import RequestError
+from dashboard.hosts import SIMULATED
 from dashboard.request.catalog_address import catalog_address
 from dashboard.request.catalogue_choice import choose
 from dashboard.request.coordinates import read_coordinates
@@ -45,6 +46,7 @@ def problems(
         lambda r: _api_catalog(r, local_files),
         _catalogue_choice,
         lambda r: _host_type(r, hosts),
+        _scw_archive,
     )
     for rule in rules:
         try:
@@ -216,6 +218,15 @@ def _is_file(path: str) -> bool:
 def _host_type(request: Request, hosts: Collection[str] | None) -> Iterator[RequestError]:
     if hosts is not None and request.host_type not in hosts:
         yield RequestError(f"host_type {request.host_type[:60]!r} is not offered: choose one of {', '.join(hosts)}.", "host_type")
+
+
+def _scw_archive(request: Request) -> Iterator[RequestError]:
+    if request.host_type == SIMULATED and request.scw_archive in ("isla", "heasarc"):
+        yield RequestError(
+            f"scw_archive is {request.scw_archive}, which lists the real sky: the simulated observatory has a list of its own, "
+            "choose auto or timesystem.",
+            "scw_archive",
+        )
 
 
 def _catalogue_choice(request: Request) -> Iterator[RequestError]:

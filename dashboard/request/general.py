@@ -102,6 +102,12 @@ class GeneralParameters(param.Parameterized):
         doc="Where it is computed. simulated: the observatory that ships with the dashboard; production and staging: Geneva; "
         "esa: inside ESAC's Datalabs only; or a host that the deployment adds.",
     )
+    scw_archive: Any = param.Selector(
+        objects=["auto", "timesystem", "isla", "heasarc"],
+        default="auto",
+        doc="Who lists the science windows. auto: the timesystem of host_type, then ESA's ISLA, then HEASARC, until one answers; the "
+        "plan says which one it was. The simulated observatory has a timesystem only.",
+    )
     upload_to_gallery = param.Boolean(False, doc="Upload the result to the MMODA gallery; needs the role gallery contributor.")
     E1_keV = param.Number(
         None,

@@ -27,7 +27,7 @@ from tests.dispatcher.replay import Reply, Script, serving
 TARGET = Target("Crab", 83.633, 22.0145, "given")
 WINDOWS = [*observed(40, 20, 83.6, 22.0), *observed(41, 30, 83.6, 22.0)]
 OWN, FALLBACK = "http://own.example/api/v1.0", "http://fallback.example/api/v1.0"
-HOST = Host("staging", "http://dispatcher.example", OWN, FALLBACK)
+HOST = Host("staging", "http://dispatcher.example", OWN, FALLBACK, other_archives=False)
 HTML = "<!doctype html><title>Maintenance</title>"
 
 Answering = Callable[[httpx.Request], httpx.Response]
@@ -154,7 +154,7 @@ def sky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observatory]:
 
 def planned(folder: Path, sky: Observatory, own: str, fallback: str) -> Plan:
     """A plan for a host whose dispatcher is the observatory."""
-    host = Host("institute", sky.url, own, fallback)
+    host = Host("institute", sky.url, own, fallback, other_archives=False)
     settings = replace(Settings.from_environment({"INTEGRAL_DASHBOARD_DATA": str(folder)}), hosts={host.name: host})
     request = Request(host_type=host.name, src_name="Crab", T1="2009-02-20T00:00:00", T2="2009-02-24T00:00:00")
     return prepare(settings, request, Identity())

@@ -35,6 +35,7 @@ staging.offered = false
 esa.offered = false
 [institute]
 dispatcher_url = "http://127.0.0.1:9"
+other_archives = false
 note = "nobody listens there"
 """
 """No host of the outside is asked; one of these two never answers."""

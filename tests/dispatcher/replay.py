@@ -129,9 +129,9 @@ class FakeTime:
 
 
 def host(url: str, **changes: Any) -> Host:
-    return Host(
-        **{"name": "staging", "dispatcher_url": url, "poll_seconds": 0.25, "request_seconds": 10.0, "job_seconds": 100.0, **changes}
-    )
+    """A host of the tests' own, whose sky no archive of the real one knows."""
+    given = {"name": "staging", "dispatcher_url": url, "other_archives": False}
+    return Host(**{**given, "poll_seconds": 0.25, "request_seconds": 10.0, "job_seconds": 100.0, **changes})
 
 
 def image_batch(**parameters: Any) -> Batch:

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.archive.coverage_list import Sightings, find_coverage
+from dashboard.archive.coverage_list import find_coverage
 from dashboard.archive.pointings import Pointings
 from dashboard.archive.selection import find_pointings
+from dashboard.archive.sightings import Sightings
 from dashboard.errors import ProductError
 from dashboard.hosts import Host, known_hosts
 from dashboard.plan.coverage import FULLY, OUTSIDE, PARTLY, Coverage, Span

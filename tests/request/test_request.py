@@ -34,6 +34,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "osa_version": TEXT,
     "data_version": st.sampled_from(["CONS", "NRT"]),
     "integral_data_rights": st.sampled_from(["public", "all-private"]),
+    "scw_archive": st.sampled_from(["auto", "timesystem", "isla", "heasarc"]),
     "s_max": st.integers(1, 1000),
     "host_type": st.sampled_from(["simulated", "production", "staging", "esa"]),
     "upload_to_gallery": st.booleans(),
