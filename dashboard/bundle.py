@@ -155,7 +155,7 @@ def _of(products: tuple[Any, ...]) -> Provenance:
 
 def _document(plan: Plan, state: RunState, jobs: tuple[int, ...], origin: Provenance, facts: Mapping[str, Any]) -> dict[str, Any]:
     batches = [_told(batch) for batch in state.batches if batch.job in jobs]
-    return provenance(origin, facts, plan.request, plan.target.facts, batches)
+    return provenance(origin, facts, plan.request, plan.target.facts, plan.archive, batches)
 
 
 def _told(batch: BatchState) -> dict[str, object]:

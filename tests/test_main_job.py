@@ -100,6 +100,8 @@ def test_crab_with_two_batches_failing_first(settings: Settings, observatory: Ob
     assert len(QTable.read(tmp_path / "out/sources.ecsv")) == len(table.sources)
     told = json.loads((tmp_path / "out/provenance.json").read_text())
     assert told["batches_used"] == len(state.batches)
+    assert told["archive"] == store.plan(run_id).archive
+    assert all(told["archive"].values())
 
 
 def sky_arcmin(a: dict[str, float], b: dict[str, float]) -> float:

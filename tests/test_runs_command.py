@@ -13,6 +13,7 @@ import pytest
 
 from dashboard.__main__ import main
 from dashboard.commands.exit_codes import BROKEN, OK, WRONG_REQUEST
+from dashboard.hosts import GATEWAY
 from dashboard.runs import process
 from dashboard.runs.process import worker_lock
 from dashboard.runs.store import RunStore
@@ -57,6 +58,8 @@ def test_start_returns_at_once_and_the_run_goes_on(do: Do, settings: Settings, t
     shown = do("show", started["run_id"])
     assert [batch["state"] for batch in shown["batches"]] == ["done"] * 6
     assert shown["request"]["s_max"] == 10
+    assert shown["archive"]["address"].endswith(GATEWAY)
+    assert shown["archive"]["index_version"]
     history = do("show", started["run_id"], "--history", "--batch", "2")
     assert [event["what"] for event in history][:2] == ["planned", "queued"]
     assert [event["what"] for event in history][-1] == "done"

@@ -23,6 +23,7 @@ def provenance(
     product: Mapping[str, Any],
     request: Mapping[str, Any],
     target: Mapping[str, Any],
+    archive: Mapping[str, str],
     batches: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """The document that goes with an export.
@@ -37,6 +38,8 @@ def provenance(
         The request as its JSON has it.
     target
         Name, position and the resolver that gave it.
+    archive
+        Who listed the science windows, see `Plan.archive`.
     batches
         One mapping a batch: id, state, science windows, job, reason of a failure.
     """
@@ -50,6 +53,7 @@ def provenance(
         "data_version": origin.data_version,
         "request": dict(request),
         "target": dict(target),
+        "archive": dict(archive),
         "product": dict(product),
         "batches_used": origin.batches_used,
         "batches_asked": origin.batches_asked,

@@ -84,6 +84,12 @@ class Plan:
         return self.host == SIMULATED
 
     @property
+    def archive(self) -> dict[str, str]:
+        """Who listed the science windows, when (UTC), and from which version of its index; "" for what is not known."""
+        windows = self.pointings
+        return {"address": windows.origin, "asked": windows.asked, "index_version": windows.index_version}
+
+    @property
     def asked(self) -> Pointings:
         """The science windows that are asked, or will be."""
         if not self.left_out:

@@ -49,7 +49,7 @@ def run_document(state: RunState, plan: Plan | None = None) -> dict[str, Any]:
             "target": {"name": plan.target.name, "ra_deg": plan.target.ra, "dec_deg": plan.target.dec, "origin": plan.target.origin},
             "jobs": [_job_document(state, number, job) for number, job in enumerate(plan.jobs)],
             "left_out_scw": {instrument: list(ids) for instrument, ids in plan.left_out.items()},
-            "archive": {"timesystem": plan.pointings.origin, "index_version": plan.pointings.index_version},
+            "archive": plan.archive,
         }
     return document
 

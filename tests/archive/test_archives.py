@@ -223,6 +223,7 @@ def test_a_plan_keeps_who_listed_and_when_and_the_same_windows_make_the_same_bat
         for kept in (plan.pointings, again.pointings):
             assert (kept.origin, kept.index_version) == (origin, index)
             assert len(kept.asked) == len("2009-02-15T00:00:00")
+        assert again.archive == {"address": origin, "asked": plan.pointings.asked, "index_version": index}
         assert again.pointings.version == plan.pointings.version
         assert again.pointings.public == plan.pointings.public
         (line,) = (line for line in plan.describe() if line.startswith("Listed by: "))

@@ -40,7 +40,8 @@ def table() -> SourceTable:
 
 def test_folder_holds_files_that_others_can_read(tmp_path: Path, mosaic: Mosaic, table: SourceTable) -> None:
     batches = [{"batch_id": "a", "state": "done"}, {"batch_id": "b", "state": "failed", "reason": "no answer"}]
-    document = provenance(mosaic.provenance, mosaic_facts(mosaic, table), {"src_name": "Crab"}, {"name": "Crab"}, batches)
+    archive = {"address": "https://timesystem.example.org", "asked": "2026-01-01T00:00:00", "index_version": "7"}
+    document = provenance(mosaic.provenance, mosaic_facts(mosaic, table), {"src_name": "Crab"}, {"name": "Crab"}, archive, batches)
     paths = write_folder(tmp_path / "out", mosaic, table, document, "Crab")
     assert {path.name for path in paths} == {path.name for path in (tmp_path / "out").iterdir()} == set(FILES)
     with fits.open(tmp_path / "out/mosaic.fits") as hdus:
@@ -67,6 +68,7 @@ def test_folder_holds_files_that_others_can_read(tmp_path: Path, mosaic: Mosaic,
     told = json.loads((tmp_path / "out/provenance.json").read_text())
     assert (told["simulated"], told["batches_used"], told["batches_asked"], told["seed"]) == (True, 1, 2, 5)
     assert told["batches"][1]["reason"] == "no answer"
+    assert told["archive"] == archive
     assert (tmp_path / "out/mosaic.png").read_bytes()[:4] == b"\x89PNG"
 
 

@@ -125,7 +125,7 @@ def test_a_revolution_has_plausible_edges(host: Host) -> None:
 
 
 def test_science_windows_are_those_of_interval_and_direction(host: Host) -> None:
-    request = Request(src_name="Crab", radius=RADIUS, **INTERVAL)
+    request = Request(src_name="Crab", radius=RADIUS, scw_archive="timesystem", **INTERVAL)
     found = find_pointings(request, Target("Crab", *CRAB, "given"), host)["isgri"]
     assert len(found) > 0
     assert found.origin in host.timesystems
