@@ -100,6 +100,6 @@ class RunActs:
 
 def extends(plan: Plan, request: Request) -> bool:
     """Whether a request asks for what the plan asks, of other science windows: then its run can be extended."""
-    now, before = request.to_dict(), dict(plan.request)
+    now, before = request.to_dict(), Request.from_dict(plan.request).to_dict()  # a stored plan may lack what later versions ask
     differing = {key for key in {*now, *before} if now.get(key) != before.get(key)}
     return bool(differing) and differing <= SELECTION

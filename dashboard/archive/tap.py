@@ -120,7 +120,9 @@ class TapService:
 def _listed(column: NDArray[np.generic]) -> NDArray[np.object_]:
     """Values of a column as they are written; None for masked ones, for empty text and for numbers that are none."""
     masked = np.ma.asarray(column)
-    values = [value.decode() if isinstance(value, bytes) else value for value in masked.filled().tolist()] if masked.ndim == 1 else []
+    if masked.ndim != 1:  # polygons and other arrays, of which none is asked for by name
+        return np.full(len(masked), None, dtype=object)
+    values = [value.decode() if isinstance(value, bytes) else value for value in masked.filled().tolist()]
     absent = np.ma.getmaskarray(masked)
     cleaned = [None if gone or value == "" or value != value else value for value, gone in zip(values, absent, strict=True)]
     return np.fromiter(cleaned, dtype=object, count=len(cleaned))

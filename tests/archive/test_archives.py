@@ -24,6 +24,7 @@ from dashboard.plan.plan import Plan
 from dashboard.plan.replanning import replanned
 from dashboard.request.checks import problems
 from dashboard.request.request import Request
+from dashboard.run_acts import extends
 from tests.archive.fake_archive import FakeArchive, observed
 from tests.archive.fake_tap import FakeTap, Row
 
@@ -247,7 +248,9 @@ def test_plans_of_before_know_less_and_their_runs_can_grow(world: World) -> None
         document["pointings"].pop(name)
     former = Plan.from_dict(document)
     assert (former.pointings.asked, former.pointings.version, former.pointings.origin) == ("", (), OWN)
+    assert not extends(former, Request.from_dict(former.request)), "nothing differs"
     request = Request.from_dict({**former.request, "T2": 9000, "scw_archive": "heasarc"})
+    assert extends(former, request)
     longer = replanned(former, request, world.find(scw_archive="heasarc"))
     assert longer.n_scw == 7
     assert longer.pointings.origin == f"{OWN} + {HEASARC_AT}"

@@ -37,6 +37,13 @@ def test_a_table_comes_by_name_with_what_is_absent_as_none() -> None:
     }
 
 
+def test_columns_of_arrays_are_passed_over() -> None:
+    corners = TABLE.replace('<FIELD name="n" datatype="long"/>', '<FIELD name="corners" datatype="double" arraysize="2"/>')
+    columns = service(lambda _: httpx.Response(200, text=corners.replace("<TD>7</TD>", "<TD>7 8</TD>"))).query("SELECT TOP 2 * FROM scw")
+    assert columns["corners"].tolist() == [None, None]
+    assert columns["scw_id"].tolist() == ["004000010010", "004000020010"]
+
+
 def test_a_table_without_rows_is_a_table() -> None:
     columns = service(lambda _: httpx.Response(200, text=votable({"a": str}, []))).query("SELECT a FROM scw")
     assert columns["a"].tolist() == []

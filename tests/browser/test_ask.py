@@ -13,7 +13,7 @@ from tests.conftest import Observatory
 UNITS = {
     **{"Source": "", "From": "UTC", "To": "UTC", "E min": "keV", "E max": "keV", "Bands": "keV", "Radius": "deg", "Threshold": "sigma"},
     **{"RA": "deg", "DEC": "deg", "s_max": "ScW", "integral_data_rights": "", "osa_version": "", "data_version": ""},
-    **{"scw_list": "", "revolutions": "", "isdc_cat_url": "path or address"},
+    **{"scw_list": "", "revolutions": "", "scw_archive": "", "isdc_cat_url": "path or address"},
 }
 
 
@@ -44,6 +44,7 @@ def test_every_control_has_its_unit_and_its_help(site: Served, visitor: Visitor)
     helped = visitor.page.locator(".bk-input-group label").filter(has=visitor.page.locator(".bk-description"))
     expect(helped).to_have_count(len(UNITS) + 1, timeout=5000)
     assert set(visitor.field("integral_data_rights").locator("option").all_inner_texts()) >= {"public", "all-private"}
+    assert set(visitor.field("scw_archive").locator("option").all_inner_texts()) == {"auto", "timesystem", "isla", "heasarc"}
 
 
 def test_a_token_is_taken_in_secret(site: Served, visitor: Visitor) -> None:
