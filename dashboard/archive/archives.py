@@ -30,15 +30,11 @@ log = logging.getLogger(__name__)
 
 
 class ScwArchive(Protocol):
-    """Lists science windows; see `Timesystem` and `TapArchive` for parameters and errors.
+    """Lists science windows; see `Timesystem` and `TapArchive` for parameters and errors."""
 
-    Attributes
-    ----------
-    by_unit
-        Whether the lists of the two units of JEM-X differ, because their good times are known.
-    """
-
-    by_unit: bool
+    @property
+    def knows_good_times(self) -> bool:
+        """Whether the good time of each instrument decides; asked after a first answer."""
 
     def windows(
         self, spans: Sequence[TimeSpan], ra: float, dec: float, radius: float, data_version: str, instrument: str = ""

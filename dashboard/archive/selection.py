@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dashboard.archive.archives import ScwArchive, first_answer
 from dashboard.archive.pointings import Pointings, revolution
 from dashboard.archive.resolver import Target
+from dashboard.archive.sightings import MIN_GOOD_SECONDS
 from dashboard.errors import NoScienceWindows
 from dashboard.hosts import Host
 from dashboard.request.request import Request
@@ -56,10 +57,10 @@ def _found(request: Request, target: Target, archive: ScwArchive) -> dict[str, P
     found: dict[str, Pointings] = {}
     for instrument in request.instruments:
         twin = {"jemx1": "jemx2", "jemx2": "jemx1"}.get(instrument, "")
-        shared = twin in found and not archive.by_unit
+        shared = twin in found and not archive.knows_good_times
         found[instrument] = found[twin] if shared else _around(request, target, archive, instrument)
     if not any(map(len, found.values())):
-        raise _nothing(request, target)
+        raise _nothing(request, target, archive.knows_good_times)
     return found
 
 
@@ -90,13 +91,14 @@ def _around(request: Request, target: Target, archive: ScwArchive, instrument: s
     return _only(found, [revolution(scw) in revolutions for scw in found]) if revolutions else found
 
 
-def _nothing(request: Request, target: Target) -> NoScienceWindows:
+def _nothing(request: Request, target: Target, good: bool) -> NoScienceWindows:
     revolutions = sorted(set(request.revolutions))
     when = f"in revolutions {_shortened(map(str, revolutions))}" if revolutions else _described(request.times)
     way_out = "name other revolutions" if revolutions else "widen T1 to T2"
     radius = max(request.radius_for(instrument) for instrument in request.instruments)
     return NoScienceWindows(
-        f"No {request.data_version} science window points within {radius:g} deg of {target.name} ({target.ra:.3f}, {target.dec:+.3f}) "
+        f"No {request.data_version} science window of more than {MIN_GOOD_SECONDS} s{' of good data' if good else ''} points within "
+        f"{radius:g} deg of {target.name} ({target.ra:.3f}, {target.dec:+.3f}) "
         f"{when}: {way_out}, or enlarge radius."
     )
 

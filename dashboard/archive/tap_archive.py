@@ -48,14 +48,17 @@ class TapArchive:
         As of `TapService`.
     """
 
-    by_unit = True
-
     def __init__(
         self, name: str, url: str, tables: Sequence[str], client: httpx.Client | None = None, seconds: float = SERVICE_SECONDS
     ) -> None:
         self._name, self._tables = name, tuple(tables)
         self._service = TapService(name, url, client, seconds)
         self._found: tuple[str, Layout] | None = None
+
+    @property
+    def knows_good_times(self) -> bool:
+        """Whether its table has the good time of each instrument, as far as it was looked at."""
+        return self._found is not None and bool(self._found[1].names.keys() & set(INSTRUMENTS))
 
     def windows(
         self, spans: Sequence[TimeSpan], ra: float, dec: float, radius: float, data_version: str, instrument: str = ""

@@ -43,7 +43,7 @@ class Timesystem:
         Deadline of one answer.
     """
 
-    by_unit = False
+    knows_good_times = False
 
     def __init__(self, url: str, client: httpx.Client | None = None, seconds: float = SERVICE_SECONDS) -> None:
         self._service = WebService("The timesystem", url.rstrip("/"), client, seconds)

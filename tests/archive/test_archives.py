@@ -147,10 +147,15 @@ def test_who_cannot_tell_near_real_time_data_is_passed_over(world: World) -> Non
 
 def test_each_unit_of_jemx_has_its_own_list_where_good_times_are_known(world: World) -> None:
     world.heasarc.tables = {"intscw": rows(good_jemx2=100.0)}
-    with pytest.raises(NoScienceWindows):
+    with pytest.raises(NoScienceWindows, match="No CONS science window of more than 500 s of good data points within"):
         world.find(scw_archive="heasarc", instrument="jemx2")
     found = world.find(scw_archive="heasarc", instrument=["jemx1", "jemx2"])
     assert (len(found["jemx1"]), len(found["jemx2"])) == (7, 0)
+    world.isla.tables = {"ila.scw": [{key: value for key, value in row.items() if not key.startswith("good")} for row in rows()]}
+    alike = world.find(scw_archive="isla", instrument=["jemx1", "jemx2"])
+    assert alike["jemx2"] is alike["jemx1"]
+    with pytest.raises(NoScienceWindows, match="No CONS science window of more than 500 s points within"):
+        world.find(scw_archive="isla", T1=5000, T2=5001)
 
 
 def test_the_simulated_sky_is_never_mixed_with_the_real_one(world: World) -> None:
