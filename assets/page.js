@@ -128,10 +128,7 @@ if (!window.integralPage) {
     held.names.forEach((name, i) => { state.sizes[name] = `${(i ? 1 - part : part).toFixed(3)}${held.unit ?? "fr"}`; root.style.setProperty(name, state.sizes[name]) })
     repaint()
   })
-  document.addEventListener("pointerdown", event => {
-    held = gap(event)
-    if (held) { event.preventDefault(); root.setPointerCapture?.(event.pointerId) } // else a drag that ends outside the window stays held
-  })
+  document.addEventListener("pointerdown", event => { held = gap(event); if (held) event.preventDefault() })
   const release = () => { if (held) { held = null; keep("integral-panes", state); repaint() } }
   for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, release)
   document.addEventListener("dblclick", event => {

@@ -239,6 +239,7 @@ def test_ruler_and_regions(finished: str, visitor: Visitor, tmp_path: Path) -> N
     open_menu(visitor)
     visitor.click("circle")
     visitor.page.locator(".view button").click()
+    sky.wait("plot => plot.renderers.some(r => r.data_source.tags[0] == 'circle')")
     x, y = named["Crab"]
     sky.drag((x, y), (x + 12, y))
     drawn = (
