@@ -242,9 +242,8 @@ def test_ruler_and_regions(finished: str, visitor: Visitor, tmp_path: Path) -> N
     sky.wait("plot => plot.renderers.some(r => r.data_source.tags[0] == 'circle')")
     x, y = named["Crab"]
     sky.drag((x, y), (x + 12, y))
-    drawn = (
-        "plot.renderers.find(r => r.glyph.line_color?.field == 'colour' && r.glyph.type == 'MultiLine')?.data_source.data.xs.length ?? 0"
-    )
+    outlines = "plot.renderers.find(r => r.glyph.line_color?.field == 'colour' && r.glyph.type == 'MultiLine')"
+    drawn = f"({outlines}?.data_source.data.xs.length ?? 0)"
     sky.wait(f"plot => {drawn} == 1")
     assert sky.x_range == before
     open_menu(visitor)
