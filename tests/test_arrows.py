@@ -24,6 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "runs": {"request", "archive", "plan", "dispatcher", "products", "combine", "analysis", "notices"},
     "export": {"products", "analysis"},
     "notices": {"dispatcher"},
+    "gallery": {"request", "plan", "dispatcher", "products", "analysis", "runs", "export"},
     "observatory": set(),
     "routes": {"runs", "export", "products", "bundle"},
 }
