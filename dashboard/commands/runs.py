@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,11 +109,13 @@ def _show(options: argparse.Namespace) -> int:
     plan = store.plan(options.run_id)
     lines = [f"{state.name}: {state.state}", state.line_of_truth, *([state.reason] if state.reason else [])]
     lines += [f"job {number}: {job.label}" for number, job in enumerate(plan.jobs)]
+    published = store.publications(options.run_id)
+    lines += [known.line(state.sums[known.job]) for known in published if known.job < len(state.sums)]
     for number, batch in enumerate(state.batches, 1):
         told = f". {batch.reason} {batch.remedy}".rstrip() if batch.reason else ""
         progress = f", {batch.scw_done} of {batch.scw_total} ScW" if batch.state == "running" else f", {batch.scw_total} ScW"
         lines.append(f"batch {number} (job {batch.job}): {batch.state}{progress}, {batch.scw[0]} to {batch.scw[-1]}{told}")
-    return _say(options, run_document(state, plan), *lines)
+    return _say(options, run_document(state, plan) | {"gallery": [asdict(known) for known in published]}, *lines)
 
 
 def _history(options: argparse.Namespace, store: RunStore, state: RunState) -> int:

@@ -14,6 +14,7 @@ from dashboard.archive.reference_catalog import reference_catalog
 from dashboard.archive.resolver import Target
 from dashboard.archive.selection import SAMPLE_SEED, sampled
 from dashboard.errors import NoScienceWindows
+from dashboard.hosts import SIMULATED
 from dashboard.identity import Identity
 from dashboard.plan.batch import Batch
 from dashboard.plan.cells import job_ranges, keys
@@ -99,7 +100,11 @@ def make_plan(
             maker.add(instrument, product, energies, windows, lists[instrument], target.name)
     told = [*told_of(request, target), *target.notes, *_sampled(request, pointings), *told]
     if request.upload_to_gallery:
-        told.append("upload_to_gallery is noted; this version does not upload yet.")
+        told.append(
+            "upload_to_gallery is set, but what is simulated is never published."
+            if request.host_type == SIMULATED
+            else "upload_to_gallery: nothing is sent by itself; when the run has ended, `gallery publish` with its id does it."
+        )
     return Plan(
         request=request.to_dict(),
         target=target,

@@ -108,7 +108,11 @@ class GeneralParameters(param.Parameterized):
         doc="Who lists the science windows. auto: the timesystem of host_type, then ESA's ISLA, then HEASARC, until one answers; the "
         "plan says which one it was. The simulated observatory has a timesystem only.",
     )
-    upload_to_gallery = param.Boolean(False, doc="Upload the result to the MMODA gallery; needs the role gallery contributor.")
+    upload_to_gallery = param.Boolean(
+        False,
+        doc="Allow the result to be published in MMODA's gallery by gallery publish --yes; needs the role gallery contributor. "
+        "Nothing is sent by itself.",
+    )
     E1_keV = param.Number(
         None,
         allow_None=True,

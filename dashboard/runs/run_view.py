@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from dashboard.errors import RunNotFound
 from dashboard.plan.plan import Plan
+from dashboard.runs.publication import Publication
 from dashboard.runs.rows import batch_state
 from dashboard.runs.run_state import ACTIVE_RUN, RunState
-from dashboard.runs.schema import Database, batches, events, open_database, run_batches, runs
+from dashboard.runs.schema import Database, batches, events, open_database, publications, run_batches, runs
 from dashboard.settings import Settings
 
 _SMALL = tuple(column for column in runs.c if column.name != "plan_json")
@@ -165,6 +166,20 @@ class RunView:
             elif run_id:
                 self._row(connection, run_id, runs.c.run_id)
             return tuple(Event(*row) for row in connection.execute(query))
+
+    def publications(self, run_id: str) -> tuple[Publication, ...]:
+        """What of a run stands in the gallery, the oldest first.
+
+        Raises
+        ------
+        RunNotFound
+            When there is no such run.
+        """
+        columns = [column for column in publications.c if column.name != "run_id"]
+        query = sa.select(*columns).where(publications.c.run_id == run_id).order_by(publications.c.published)
+        with self._database.reading() as connection:
+            self._row(connection, run_id, runs.c.run_id)
+            return tuple(Publication(**row) for row in connection.execute(query).mappings())
 
     def _row(self, connection: sa.Connection, run_id: str, *columns: sa.Column[Any]) -> sa.Row[Any]:
         """Columns of a run that the user may see."""

@@ -101,6 +101,20 @@ events = sa.Table(
     sa.Column("detail", sa.Text, nullable=False, default=""),
 )
 
+publications = sa.Table(
+    "publications",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey("runs.run_id"), primary_key=True),
+    sa.Column("product_id", sa.String, primary_key=True),
+    sa.Column("host", sa.String, nullable=False),
+    sa.Column("job", sa.Integer, nullable=False),
+    sa.Column("source", sa.String, nullable=False, comment="empty for an image"),
+    sa.Column("title", sa.String, nullable=False),
+    sa.Column("link", sa.String, nullable=False),
+    sa.Column("sum_version", sa.Integer, nullable=False),
+    sa.Column("published", sa.Float, nullable=False),
+)
+
 tokens = sa.Table(
     "tokens",
     metadata,

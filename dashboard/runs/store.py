@@ -6,6 +6,7 @@ import json
 import secrets
 import time
 from collections.abc import Collection
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -18,11 +19,12 @@ from dashboard.plan.plan import Plan
 from dashboard.products.catalog import SourceCatalog
 from dashboard.runs.field import refuse_too_wide
 from dashboard.runs.products import ProductStore, batch_file
+from dashboard.runs.publication import Publication
 from dashboard.runs.rows import add_batches, ask_again, note, note_batches, set_run, touch
 from dashboard.runs.run_folder import try_to_write
 from dashboard.runs.run_state import ACTIVE_RUN, ENDED_BATCH, IN_FLIGHT, REVIEW
 from dashboard.runs.run_view import RunView
-from dashboard.runs.schema import batches, events, run_batches, runs
+from dashboard.runs.schema import batches, events, publications, run_batches, runs
 from dashboard.runs.vault import Vault, release
 from dashboard.runs.workflow_records import forget_attempts
 
@@ -215,6 +217,17 @@ class RunStore(RunView):
         """Keep a run from being removed by retention, or give it free again."""
         self._set(run_id, "pinned" if pinned else "no longer pinned", pinned=pinned)
 
+    def published(self, run_id: str, publication: Publication) -> None:
+        """Remember what stands in the gallery, in the place of what stood there under the same id."""
+        values = asdict(publication)
+        mine = (publications.c.run_id == run_id, publications.c.product_id == publication.product_id)
+        with self._database.writing() as connection:
+            self._row(connection, run_id, runs.c.run_id)
+            connection.execute(publications.delete().where(*mine))
+            connection.execute(publications.insert().values(run_id=run_id, **values))
+            connection.execute(runs.update().where(runs.c.run_id == run_id).values(version=runs.c.version + 1))
+            note(connection, "in the gallery", f"{publication.title}: {publication.link or publication.product_id}", run_id=run_id)
+
     def delete(self, run_id: str, only: sa.ColumnElement[bool] | None = None) -> int:
         """Forget a run and remove its files; the bytes that this frees.
 
@@ -240,6 +253,7 @@ class RunStore(RunView):
             alone = (batches.c.batch_id.in_(mine), batches.c.batch_id.not_in(shared))
             private = list(connection.scalars(sa.select(batches.c.batch_id).where(*alone, batches.c.owner != "")))
             connection.execute(run_batches.delete().where(run_batches.c.run_id == run_id))
+            connection.execute(publications.delete().where(publications.c.run_id == run_id))
             connection.execute(events.delete().where(events.c.run_id == run_id))
             connection.execute(events.delete().where(events.c.batch_id.in_(private)))
             connection.execute(batches.delete().where(batches.c.batch_id.in_(private)))

@@ -6,6 +6,7 @@ import email
 import email.policy
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -54,7 +55,7 @@ class FakeGallery:
         return GalleryDoor(host, TOKEN, client, pauses=(1.0, 5.0), sleep=self.pauses.append)
 
 
-def parts(request: httpx.Request) -> dict[str, tuple[str | None, bytes]]:
+def parts(request: httpx.Request) -> dict[str, tuple[str | None, Any]]:
     """File name and content of each part of a form."""
     head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
     message = email.message_from_bytes(head + request.content, policy=email.policy.HTTP)
