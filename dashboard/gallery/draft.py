@@ -169,11 +169,12 @@ def form(plan: Plan, run_id: str, number: int, contents: Contents) -> dict[str, 
     if any("," in name for name, _, _ in contents.sources):
         raise RequestError("A name with a comma in it would be taken for two sources by the gallery: publish it under another name.")
     source = contents.sources[0][0] if job.product != "mosaic" else ""
+    band = f" {job.band[0]:g}-{job.band[1]:g} keV" if job.band else ""
     nrt = " (NRT)" if request.get("data_version") == "NRT" else ""
     begin, end = span(plan, job, contents)
     fields = {
         "content_type": "data_product",
-        "product_title": f"{source or plan.target.name} {job.instrument} {WORDS[job.product]}{nrt}",
+        "product_title": f"{source or plan.target.name} {job.instrument} {WORDS[job.product]}{band}{nrt}",
         "product_type": f"{job.instrument}_{TYPES[job.product]}",
         "instrument": job.instrument,
         "product_id": product_id(run_id, job, source, contents.grid),
@@ -265,7 +266,7 @@ def _additional(plan: Plan, job: Job, contents: Contents, times: Sequence[float]
         "exposure_s": round(contents.exposure, 1) if math.isfinite(contents.exposure) else None,
         "batches_used": origin.batches_used,
         "batches_asked": origin.batches_asked,
-        "science_windows": list(origin.scw),
+        "science_windows": " ".join(origin.scw),
     }
     label = {"instrument": job.instrument, "product": job.product, "band_keV": list(job.band) if job.band else None}
     return f"parameters = {json.dumps(published_request(plan.request), indent=4)}\nproduct = {json.dumps(label | product, indent=4)}"

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from dashboard.dispatcher.gallery import GalleryDoor
 from dashboard.dispatcher.token import inspect
-from dashboard.errors import NotAuthorized, RequestError, TokenExpired
+from dashboard.errors import NotAuthorized, ProductError, RequestError, StorageFull, TokenExpired
 from dashboard.gallery.draft import Draft, refuse_simulated
 from dashboard.gallery.drafting import Sum, chosen, image_draft, light_curve_draft, spectrum_draft
 from dashboard.hosts import Host
 from dashboard.plan.plan import Plan
 from dashboard.plan.roles import GALLERY
+from dashboard.products.disk import is_full
 from dashboard.products.mosaic import Provenance
 from dashboard.runs.publication import Publication
 from dashboard.runs.results import load_light_curves, load_mosaic, load_sources, load_spectra
@@ -43,7 +44,9 @@ def drafts_of(
     RequestError
         For a simulated run, one that is still under way or has nothing yet, or a source it has nothing of.
     ProductError
-        When a product cannot be read or described.
+        When a product cannot be read or described, or the folder cannot be written.
+    StorageFull
+        When no space is left for the files.
     """
     refuse_simulated(plan, Provenance())
     if not state.finished:
@@ -54,8 +57,13 @@ def drafts_of(
     ready = [number for number in numbers if state.sums[number]]
     if not ready:
         raise RequestError(f"{state.name} has no product yet: there is nothing to publish.")
-    folder.mkdir(parents=True, exist_ok=True)
-    return tuple(draft for number in ready for draft in _of_job(settings, plan, state, number, folder, sources))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return tuple(draft for number in ready for draft in _of_job(settings, plan, state, number, folder, sources))
+    except OSError as error:
+        if is_full(error):
+            raise StorageFull(f"No space is left in {folder}: free some, then look again; nothing was sent.") from error
+        raise ProductError(f"{folder} cannot be written: {error.strerror or error}. Choose another folder; nothing was sent.") from error
 
 
 def _of_job(settings: Settings, plan: Plan, state: RunState, number: int, folder: Path, sources: Sequence[str]) -> Iterator[Draft]:

@@ -20,7 +20,7 @@ FOUND = table_of(("Crab", "known"), ("NEW_1", "new"), ("A 1 or B 2", "ambiguous"
 
 
 def test_an_image_is_told_by_the_fields_of_the_gallery_and_no_others(tmp_path: Path) -> None:
-    draft = image_draft(Sum("r1", real_plan(), 0, 3), real_mosaic(), FOUND, tmp_path)
+    draft = image_draft(Sum("r1", real_plan(), 0, 3), real_mosaic(band=(28.0, 40.0)), FOUND, tmp_path)
     fields = dict(draft.fields)
     parameters, product = fields.pop("additional_information").removeprefix("parameters = ").split("\nproduct = ")
     assert fields.pop("detected_sources") == detected_html(FOUND)
@@ -28,14 +28,14 @@ def test_an_image_is_told_by_the_fields_of_the_gallery_and_no_others(tmp_path: P
     assert json.loads(fields.pop("source_coord_list"))[0] == {"source_ra": 83.6331, "source_dec": 22.0145}
     assert fields == {
         "content_type": "data_product",
-        "product_title": "Crab isgri image",
+        "product_title": "Crab isgri image 28-40 keV",
         "product_type": "isgri_image",
         "instrument": "isgri",
         "src_name": "Crab,1A 0535+262",
         "insert_new_source": "True",
         "RA": "83.63310",
         "DEC": "22.01450",
-        "e1_kev": "20",
+        "e1_kev": "28",
         "e2_kev": "40",
         "T1": "2004-05-19T02:51:44",  # IJD 1600.12 TT, less 64.184 s and rounded
         "T2": "2004-05-19T04:03:44",
@@ -44,11 +44,11 @@ def test_an_image_is_told_by_the_fields_of_the_gallery_and_no_others(tmp_path: P
     told = json.loads(product)
     assert (told["n_scw"], told["batches_used"], told["batches_asked"], told["osa_version"]) == (2, 1, 2, "OSA11.2")
     assert told["mjd_tt"] == [53144.12, 53144.17]
-    assert told["science_windows"] == ["066500040010.001", "066500050010.001"]
+    assert told["science_windows"] == "066500040010.001 066500050010.001"
 
 
 def test_the_files_of_an_image_are_a_picture_a_packed_mosaic_and_regions(tmp_path: Path) -> None:
-    draft = image_draft(Sum("r1", real_plan(), 0, 3), real_mosaic(), FOUND, tmp_path)
+    draft = image_draft(Sum("r1", real_plan(), 0, 3), real_mosaic(band=(28.0, 40.0)), FOUND, tmp_path)
     assert [file.part for file in draft.files] == ["img", "fits_file_0", "fits_file_1"]
     picture, mosaic, regions = (file.path for file in draft.files)
     assert picture.read_bytes()[:4] == b"\x89PNG"
@@ -60,7 +60,7 @@ def test_the_files_of_an_image_are_a_picture_a_packed_mosaic_and_regions(tmp_pat
 
 
 def test_the_preview_names_every_field_and_every_file(tmp_path: Path) -> None:
-    draft = image_draft(Sum("r1", real_plan(), 0, 3), real_mosaic(), FOUND, tmp_path)
+    draft = image_draft(Sum("r1", real_plan(), 0, 3), real_mosaic(band=(28.0, 40.0)), FOUND, tmp_path)
     text = "\n".join(draft.preview())
     for name, value in draft.fields.items():
         assert name in text
@@ -85,7 +85,7 @@ def test_a_spectrum_goes_with_responses_it_finds_by_name(tmp_path: Path) -> None
 def test_a_light_curve_tells_its_bin_and_the_times_of_its_points(tmp_path: Path) -> None:
     draft = light_curve_draft(Sum("r1", job_of("lightcurve", data_version="NRT"), 0, 1), real_curve(), tmp_path)
     assert [file.part for file in draft.files] == ["img", "fits_file_0"]
-    assert (draft.title, draft.fields["product_type"]) == ("Crab isgri light curve (NRT)", "isgri_lc")
+    assert (draft.title, draft.fields["product_type"]) == ("Crab isgri light curve 20-40 keV (NRT)", "isgri_lc")
     assert draft.fields["time_bin"] == f"{job_of('lightcurve').request['lc_time_bin']:g}"
     assert draft.fields["T1"] == "2004-05-19T02:50:36"  # 500 s before IJD 1600.125 TT
     assert (draft.fields["e1_kev"], draft.fields["e2_kev"]) == ("20", "40")
@@ -94,7 +94,7 @@ def test_a_light_curve_tells_its_bin_and_the_times_of_its_points(tmp_path: Path)
 def test_simulated_products_are_refused_and_leave_no_file(tmp_path: Path) -> None:
     simulated = Provenance("SIMULATED", "simulated")
     drafts = (
-        lambda: image_draft(Sum("r1", real_plan(host_type="simulated"), 0, 3), real_mosaic(), FOUND, tmp_path),
+        lambda: image_draft(Sum("r1", real_plan(host_type="simulated"), 0, 3), real_mosaic(band=(28.0, 40.0)), FOUND, tmp_path),
         lambda: image_draft(Sum("r1", real_plan(), 0, 3), replace(real_mosaic(), provenance=simulated), FOUND, tmp_path),
         lambda: spectrum_draft(Sum("r1", job_of("spectrum"), 0, 3), replace(real_spectrum(), provenance=simulated), tmp_path),
         lambda: light_curve_draft(Sum("r1", job_of("lightcurve"), 0, 3), real_curve(provenance=simulated), tmp_path),

@@ -14,7 +14,7 @@ import pytest
 from dashboard import __main__ as command_line
 from dashboard.dispatcher import gallery as door_module
 from dashboard.dispatcher.gallery import GalleryDoor
-from dashboard.errors import HostFailing, NotAuthorized, RequestError, RunNotFound, TokenExpired
+from dashboard.errors import HostFailing, NotAuthorized, ProductError, RequestError, RunNotFound, TokenExpired
 from dashboard.gallery.publishing import drafts_of, only_by_hand, publish, refuse_without_role
 from dashboard.hosts import Host
 from dashboard.runs.store import RunStore
@@ -43,7 +43,7 @@ def test_a_run_is_published_once_and_then_updated(tmp_path: Path) -> None:
     (draft,) = drafted(run, tmp_path / "files")
     gallery = FakeGallery(httpx.Response(200, json=NODE))
     publication, updated = publish(run.store, draft, gallery.door())
-    assert (publication.link, publication.title, updated) == ("https://gallery.invalid/node/42", "Crab isgri image", False)
+    assert (publication.link, publication.title, updated) == ("https://gallery.invalid/node/42", "Crab isgri image 28-40 keV", False)
     assert run.store.publications(run.run_id) == (publication,)
     run.store.retry_failed(run.run_id)
     run.arrive({run.ids[1]: real_mosaic()})
@@ -58,7 +58,7 @@ def test_a_run_is_published_once_and_then_updated(tmp_path: Path) -> None:
     assert sent[0]["product_id"] == sent[1]["product_id"] == (None, draft.product_id.encode())
     assert sent[0]["img"][0] != sent[1]["img"][0]
     events = [event for event in run.store.history(run_id=run.run_id) if event.what == "in the gallery"]
-    assert [event.detail for event in events] == ["Crab isgri image: https://gallery.invalid/node/42"] * 2
+    assert [event.detail for event in events] == ["Crab isgri image 28-40 keV: https://gallery.invalid/node/42"] * 2
 
 
 def test_what_is_sent_is_what_was_shown(tmp_path: Path) -> None:
@@ -121,6 +121,19 @@ def test_a_job_is_chosen_by_its_number(tmp_path: Path) -> None:
         drafted(run, tmp_path / "files", job=1)
 
 
+def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    run = ended_run(tmp_path / "data")
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ProductError, match=r"cannot be written: .* Choose another folder; nothing was sent"):
+        drafted(run, tmp_path / "file" / "files")
+
+
+def test_the_plan_says_what_becomes_of_the_flag() -> None:
+    assert any("nothing is sent by itself" in notice for notice in real_plan(upload_to_gallery=True).notices)
+    assert any("never published" in notice for notice in real_plan(upload_to_gallery=True, host_type="simulated").notices)
+    assert not any("gallery" in notice or "published" in notice for notice in real_plan().notices)
+
+
 def test_nothing_goes_by_itself_without_the_flag_or_with_private_data() -> None:
     assert only_by_hand(real_plan(upload_to_gallery=True)) == ""
     assert "does not set upload_to_gallery" in only_by_hand(real_plan())
@@ -167,7 +180,7 @@ def test_preview_shows_all_and_keeps_the_files_where_one_likes(tmp_path: Path, d
     run = ended_run(tmp_path / "data")
     code, shown, _ = do("preview", run.run_id, "--out", str(tmp_path / "look"))
     assert code == 0
-    assert "Crab isgri image" in shown
+    assert "Crab isgri image 28-40 keV" in shown
     assert "product_type = isgri_image" in shown
     assert "1 of 2 batches: 1 is missing" in shown
     assert {path.suffix for path in (tmp_path / "look").iterdir()} == {".png", ".gz", ".reg"}
@@ -186,11 +199,11 @@ def test_publish_sends_without_asking_only_when_the_request_says_so(tmp_path: Pa
     assert "Nobody can be asked" in sentence
     code, shown, _ = do("publish", asked.run_id, "--yes", *file)
     assert code == 0
-    assert shown.endswith("Published: Crab isgri image, https://gallery.invalid/node/42\n")
+    assert shown.endswith("Published: Crab isgri image 28-40 keV, https://gallery.invalid/node/42\n")
     assert len(gallery.requests) == 1
     code, shown, _ = do("publish", asked.run_id, "--yes", *file)
     assert "It is there already and would be updated" in shown
-    assert shown.endswith("Updated: Crab isgri image, https://gallery.invalid/node/42\n")
+    assert shown.endswith("Updated: Crab isgri image 28-40 keV, https://gallery.invalid/node/42\n")
 
 
 def test_the_link_is_shown_with_the_run(tmp_path: Path, do: Do, capsys: pytest.CaptureFixture[str]) -> None:
@@ -198,7 +211,7 @@ def test_the_link_is_shown_with_the_run(tmp_path: Path, do: Do, capsys: pytest.C
     (draft,) = drafted(run, tmp_path / "files")
     publish(run.store, draft, FakeGallery(httpx.Response(200, json=NODE)).door())
     assert command_line.main(["runs", "show", run.run_id]) == 0
-    assert "Crab isgri image: in the gallery of geneva since 20" in capsys.readouterr().out
+    assert "Crab isgri image 28-40 keV: in the gallery of geneva since 20" in capsys.readouterr().out
     assert command_line.main(["runs", "show", run.run_id, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["gallery"][0]["link"] == "https://gallery.invalid/node/42"
 
