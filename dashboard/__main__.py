@@ -1,5 +1,5 @@
-"""The command line: serve, worker, plan, run, continue, export, runs, gallery, retention, hosts, token,
-archive, observatory.
+"""The command line: serve, worker, plan, run, continue, export, runs, gallery, retention, hosts, token, archive,
+observatory.
 
     python -m dashboard plan request.json
     python -m dashboard run request.json --host simulated --out DIR
