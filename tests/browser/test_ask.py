@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from dashboard.session import EXAMPLES
@@ -17,6 +18,7 @@ UNITS = {
 }
 
 
+@pytest.mark.slow
 def test_every_example_shows_its_plan_before_anything_is_sent(site: Served, visitor: Visitor, shared_observatory: Observatory) -> None:
     before = shared_observatory.get("/observatory/knobs")["counts"]["submissions"]
     visitor.open(site.url)
@@ -69,6 +71,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 def test_each_wrong_value_is_marked_at_its_field_with_a_sentence(site: Served, visitor: Visitor) -> None:
     visitor.open(site.url)
     run = visitor.page.get_by_role("button", name="Run", exact=True)

@@ -59,6 +59,7 @@ def natural(mosaic: Mosaic) -> NDArray[np.uint8]:
     return coloured(mosaic, "significance", "asinh")[1]
 
 
+@pytest.mark.slow
 def test_three_bands_side_by_side_and_in_colour(site: Served, run_id: str, mosaics: list[Mosaic], visitor: Visitor) -> None:
     visitor.open(f"{site.url}?run={run_id}")
     visitor.wait_for_sources()

@@ -180,6 +180,7 @@ def test_another_source_moves_everything_and_a_wrong_name_is_told(site: Served, 
     expect(visitor.page.locator(".big")).to_have_text(figures_of(vela))
 
 
+@pytest.mark.slow
 def test_names_are_offered_and_what_is_typed_stays(site: Served, visitor: Visitor) -> None:
     visitor.open(site.url)
     figures(visitor)
@@ -221,6 +222,7 @@ def test_names_are_offered_and_what_is_typed_stays(site: Served, visitor: Visito
     visitor.read(re.compile(r"Vela X-1 135\.5286"))
 
 
+@pytest.mark.slow
 def test_the_position_is_told_and_given_by_hand(site: Served, visitor: Visitor) -> None:
     visitor.open(site.url)
     visitor.read(re.compile(r"^83\.6332 \+22\.0145 \(simulated observatory\) · ℓ 184\.56 b -5\.78"))
@@ -248,6 +250,7 @@ def test_the_position_is_told_and_given_by_hand(site: Served, visitor: Visitor) 
     expect(visitor.field("RA [deg]")).not_to_be_visible()
 
 
+@pytest.mark.slow
 def test_parameters_are_searched_and_each_leads_to_its_documentation(site: Served, visitor: Visitor) -> None:
     visitor.open(site.url)
     visitor.unfold()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from dashboard.observatory.query import sign
@@ -75,6 +76,7 @@ def test_what_a_token_allows_is_told_and_the_token_never_comes_back(site: Served
     assert signature not in visitor.page.content() + visitor.page.url
 
 
+@pytest.mark.slow
 def test_the_largest_s_max_that_the_roles_allow_is_one_click_away(site: Served, visitor: Visitor) -> None:
     visitor.open(site.url)
     ask_for_large_batches(visitor)

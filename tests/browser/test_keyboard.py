@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import VIEW, Visitor
@@ -71,6 +72,7 @@ def test_tab_reaches_all_in_reading_order_and_the_focus_is_seen(finished: str, v
         assert seen[place]["colour"] == "rgb(31, 95, 191)", words[place]
 
 
+@pytest.mark.slow
 def test_enter_and_space_act(finished: str, visitor: Visitor) -> None:
     visitor.open(finished)
     visitor.page.get_by_role("gridcell", name="Crab").wait_for(timeout=30_000)

@@ -54,6 +54,7 @@ def one_fails(shared_observatory: Observatory) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 def test_the_page_tells_the_truth_and_stands_still_while_batches_land(
     site: Served, visitor: Visitor, second_visitor: Visitor, slowly: None
 ) -> None:

@@ -164,6 +164,7 @@ def test_a_pane_enlarges_and_hides_and_all_come_back(finished: str, visitor: Vis
     assert filled(visitor) == pytest.approx(small, abs=3)
 
 
+@pytest.mark.slow
 def test_the_gaps_give_room_and_a_double_click_takes_it_back(whole: str, visitor: Visitor) -> None:
     page = opened(visitor, whole)
     before = boxes(page, PANES.values())
@@ -270,6 +271,7 @@ def test_the_theme_follows_the_system_until_it_is_chosen(site: Served, visitor: 
     assert page.evaluate(BRIGHT, False), "what is chosen stays, whatever the system says"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [((390, 844),), ((2560, 1440), (1280, 800))], ids=["phone", "desk"])
 def test_whatever_is_enlarged_or_hidden_nothing_overlaps(finished: str, browser: Browser, sizes: tuple[tuple[int, int], ...]) -> None:
     with visiting(browser, *sizes[0]) as visitor:

@@ -13,6 +13,7 @@ from tests.conftest import Observatory
 from tests.waiting import wait_until
 
 
+@pytest.mark.slow
 def test_a_failed_batch_is_retried_from_the_page(served: Served, visitor: Visitor, observatory: Observatory) -> None:
     observatory.knobs(fail_first={"jobs": 1, "submissions": 4, "kind": "backend"})
     visitor.open(f"{served.url}?run={served.start_run(s_max=20)}")

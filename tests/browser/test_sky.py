@@ -179,6 +179,7 @@ def test_colours_limits_and_grid(finished: str, visitor: Visitor) -> None:
     assert changed(sky, LABELS, []) == labels
 
 
+@pytest.mark.slow
 def test_typed_limits_stay_until_they_are_unlocked(finished: str, visitor: Visitor) -> None:
     sky, page = opened(visitor, finished), visitor.page
     open_menu(visitor)
@@ -215,6 +216,7 @@ def test_typed_limits_stay_until_they_are_unlocked(finished: str, visitor: Visit
     assert sky.tell(f"plot => {limits}") == found
 
 
+@pytest.mark.slow
 def test_ruler_and_regions(finished: str, visitor: Visitor, tmp_path: Path) -> None:
     sky, page = opened(visitor, finished), visitor.page
     known, named = catalogue(visitor, tmp_path), places(sky)

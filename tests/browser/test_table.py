@@ -89,6 +89,7 @@ def test_rows_are_sorted_by_a_title_and_stay_what_they_are(sources: tuple[Measur
     assert page.names == sorted(numbers["σ"], key=str.casefold), "the chosen one, too"
 
 
+@pytest.mark.slow
 def test_boxes_stay_with_their_sources_whatever_is_filtered(sources: tuple[MeasuredSource, ...], page: Visitor) -> None:
     tick(page, OTHER)
     letters = page.page.locator(".find input")
