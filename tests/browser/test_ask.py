@@ -96,4 +96,4 @@ def test_each_wrong_value_is_marked_at_its_field_with_a_sentence(site: Served, v
         expect(run).to_be_enabled()
     visitor.fill("Source", "Krab Nebbula")
     visitor.click("Plan")
-    visitor.page.get_by_role("alert").filter(has_text="Krab Nebbula").wait_for()
+    visitor.page.get_by_role("alert").filter(has_text="Krab Nebbula").first.wait_for()
