@@ -117,9 +117,7 @@ def measure(served: Served, browser: Browser, run: Watched) -> None:
 
 def main() -> None:
     with deployment() as settings, chromium() as browser:
-        run = Watched(settings, ("mosaic", "spectrum", "lightcurve"))
-        run.start()
-        run.finish()
+        run = Watched.of_all_products(settings)
         head()
         with serve(settings) as served:
             measure(served, browser, run)

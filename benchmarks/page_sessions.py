@@ -98,9 +98,7 @@ def measure(served: Served, browser: Browser, run: Watched) -> None:
 
 def main() -> None:
     with deployment() as settings, chromium() as browser:
-        run = Watched(settings, ("mosaic", "spectrum", "lightcurve"))
-        run.start()
-        run.finish()
+        run = Watched.of_all_products(settings)
         head()
         milliseconds = str(int(1000 * LIFETIME))
         with serve(settings, "--unused-session-lifetime", milliseconds, "--check-unused-sessions", milliseconds) as served:

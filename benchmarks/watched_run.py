@@ -85,6 +85,14 @@ class Watched:
     files: tuple[Path, ...] = ()
     lock: int | None = field(default=None, repr=False)
 
+    @classmethod
+    def of_all_products(cls, settings: Settings) -> Watched:
+        """A finished run that fills every pane."""
+        run = cls(settings, ("mosaic", "spectrum", "lightcurve"))
+        run.start()
+        run.finish()
+        return run
+
     def start(self) -> None:
         """Note the run, and make two mosaics that will take turns."""
         make_data_folder(self.settings.data_dir)

@@ -6,6 +6,7 @@ pole is a circle, and no region knows of RA 0.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ _SQUARE = np.array([*[(t, -1) for t in _SIDE], *[(1, t) for t in _SIDE], *[(-t, 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SkyRegion:
+class SkyRegion(ABC):
     """What all regions have.
 
     Attributes
@@ -43,11 +44,11 @@ class SkyRegion:
         """(n,) for RA, Dec of shape (n, 2); False where these are NaN."""
         return self._contains(places)
 
-    def _rim(self) -> Places:
-        raise NotImplementedError
+    @abstractmethod
+    def _rim(self) -> Places: ...
 
-    def _contains(self, places: Places) -> NDArray[np.bool_]:
-        raise NotImplementedError
+    @abstractmethod
+    def _contains(self, places: Places) -> NDArray[np.bool_]: ...
 
 
 @dataclass(frozen=True, slots=True)
