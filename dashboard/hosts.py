@@ -30,6 +30,8 @@ SIMULATED = "simulated"
 GATEWAY = "/gw/timesystem/api/v1.0"
 """Where the front end of a dispatcher passes questions on to its timesystem."""
 GENEVA = "https://www.astro.unige.ch/mmoda/dispatch-data"
+ISLA_URL = "https://isla.esac.esa.int/tap"
+"""astroquery.esa.integral, ISLA_DOMAIN."""
 _MORE = re.compile(r"[@?#\s\x00-\x1f\x7f]")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
@@ -47,7 +49,10 @@ class Host:
     timesystem_fallback
         Asked, and named in the plan, when `timesystem_url` does not answer; "" for none.
     other_archives
-        ESA's ISLA and HEASARC may be asked for science windows as well; never of the simulated host, whose sky they do not know.
+        ESA's ISLA and HEASARC may be asked for science windows, and ISLA for what it has ready-made; never of the simulated host, whose
+        sky they do not know.
+    isla_url
+        Where ISLA is reached: ESA, or a mirror.
     note
         What users should know of it, "" for nothing.
     offered
@@ -77,6 +82,7 @@ class Host:
     timesystem_url: str = ""
     timesystem_fallback: str = ""
     other_archives: bool = True
+    isla_url: str = ISLA_URL
     note: str = ""
     offered: bool = True
     only_inside: bool = False
@@ -99,6 +105,11 @@ class Host:
     def timesystems(self) -> tuple[str, ...]:
         """Whom to ask for science windows, one after the other until one answers."""
         return (self.timesystem_url, self.timesystem_fallback) if self.timesystem_fallback else (self.timesystem_url,)
+
+    @property
+    def asks_others(self) -> bool:
+        """Whether archives of the real sky may be asked."""
+        return self.other_archives and not self.simulated
 
     def at(self, url: str) -> Host:
         """The host with another address; its timesystem stands behind the same door."""
@@ -182,7 +193,7 @@ def _host(path: Path, name: str, entry: Any, known: Host | None) -> Host:
     return replace(host, **urls)
 
 
-_URLS = ("dispatcher_url", "timesystem_url", "timesystem_fallback")
+_URLS = ("dispatcher_url", "timesystem_url", "timesystem_fallback", "isla_url")
 _WORDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
 
 

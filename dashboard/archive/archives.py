@@ -14,11 +14,11 @@ from dashboard.archive.sightings import Sightings
 from dashboard.archive.tap_archive import TapArchive
 from dashboard.archive.timesystem import Timesystem
 from dashboard.errors import ArchiveUnavailable, RequestError
-from dashboard.hosts import Host
+from dashboard.hosts import ISLA_URL, Host
 from dashboard.request.times import TimeSpan
 
-ISLA: Final = ("ESA's ISLA", "https://isla.esac.esa.int/tap/tap", ("ila.scw",))
-"""Name, TAP service and table; astroquery.esa.integral has the address, and its documentation the table."""
+ISLA: Final = ("ESA's ISLA", f"{ISLA_URL}/tap", ("ila.scw",))
+"""Name, TAP service unless the host names another, and table; astroquery's documentation has the table."""
 HEASARC: Final = ("HEASARC", "https://heasarc.gsfc.nasa.gov/xamin/vo/tap", ("intscw", "intscwpub"))
 """`intscwpub` holds pointings that are public and have some good time: the less complete list is asked when the other is gone."""
 HEASARC_UPDATED: Final = "2024-03-11"
@@ -64,7 +64,10 @@ def archives(host: Host, choice: str, client: httpx.Client | None = None) -> tup
     """
     seconds = patience(host)
     timesystems = tuple(Timesystem(url, client, seconds) for url in host.timesystems)
-    others = {"isla": TapArchive(*ISLA, client, seconds), "heasarc": TapArchive(*HEASARC, client, seconds)} if _has_others(host) else {}
+    others: dict[str, ScwArchive] = {}
+    if host.asks_others:
+        isla = TapArchive(ISLA[0], f"{host.isla_url}/tap", ISLA[2], client, seconds)
+        others = {"isla": isla, "heasarc": TapArchive(*HEASARC, client, seconds)}
     match choice:
         case "auto":
             return (*timesystems, *others.values())
@@ -121,7 +124,3 @@ def remarks(lists: Collection[Pointings], host: Host, choice: str, public: bool)
             f"{len(private)} of the science windows are private as the archive knows: a public request may get nothing for them, "
             "or for their whole batch. Leave them out, or ask for integral_data_rights all-private."
         )
-
-
-def _has_others(host: Host) -> bool:
-    return host.other_archives and not host.simulated

@@ -51,8 +51,8 @@ def _status(options: argparse.Namespace) -> int:
 
     settings = Settings.from_environment()
     for host in settings.hosts.values():
-        others = (ISLA, HEASARC) if host.other_archives and host.name != SIMULATED else ()
-        asked = [url or "its own, once it is started" for url in host.timesystems] + [f"{name} ({url})" for name, url, _ in others]
+        others = ((ISLA[0], f"{host.isla_url}/tap"), HEASARC[:2]) if host.asks_others else ()
+        asked = [url or "its own, once it is started" for url in host.timesystems] + [f"{name} ({url})" for name, url in others]
         print(f"{host.name:<12} {', then '.join(asked)}")
     print("\n".join(_described(_place(settings, options))))
     return OK
