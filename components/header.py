@@ -12,8 +12,10 @@ from bokeh.models.widgets.markups import Div
 
 from components.files import FilesView
 from components.hosts import MARKS, HostsView
+from components.ready_made import ReadyMadeView
 from components.runs import RunsView
 from components.words import Words
+from dashboard.ready_board import real_host
 from dashboard.session import Session
 
 RING = """
@@ -44,6 +46,8 @@ class HeaderView(pn.viewable.Viewer):
         self._list = pn.widgets.Button(label="Runs", css_classes=["act", "host"], margin=0)
         self._list.on_click(self._toggle_runs)
         self._runs: RunsView | None = None
+        self._ready_button: pn.widgets.Button | None = None
+        self._ready: ReadyMadeView | None = None
         self._bell = Div(css_classes=["bell"], visible=False)
         self._bell.js_on_change("styles", CustomJS(code=RING))  # a link of Panel's costs walks through the page at every change
         self._row = pn.Row(self._title, FilesView(session), self._list, self._host, keys, self._bell, css_classes=["header"], margin=0)
@@ -51,8 +55,11 @@ class HeaderView(pn.viewable.Viewer):
         session.param.watch(lambda *_: self.refresh(), "run")
         session.param.watch(self._name_host, ["hosts", "plan"])
         session.request.param.watch(self._name_host, "host_type")
+        session.request.param.watch(self._offer_ready, "host_type")
+        session.param.watch(self._offer_ready, "run")
         self._name_host()
         self.refresh()
+        self._offer_ready()
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._row
@@ -68,6 +75,38 @@ class HeaderView(pn.viewable.Viewer):
         if self._host.label != label:
             self._host.label = label
 
+    def _offer_ready(self, *_: Any) -> None:
+        """A button for what ISLA has ready-made, where archives of the real sky may be asked."""
+        offered = real_host(self._session) is not None
+        if offered and self._ready_button is None:
+            self._ready_button = pn.widgets.Button(
+                label="ISLA", description="Ready-made light curves, spectra and mosaics at ESA", css_classes=["act", "host"], margin=0
+            )
+            self._ready_button.on_click(self._toggle_ready)
+            self._row.insert(self._row.objects.index(self._list), self._ready_button)
+        if self._ready_button is not None:
+            self._ready_button.visible = offered
+        if not offered:
+            self._hide(self._ready)
+
+    def _toggle_ready(self, *_: Any) -> None:
+        """Open or close what ISLA has; it is built and asked when it is first looked at."""
+        shown = self._ready is not None and self._ready.__panel__().visible
+        if self._hosts is not None and self._session.comparing:
+            self._toggle()
+        self._hide(self._runs)
+        if self._ready is None:
+            self._ready = ReadyMadeView(self._session)
+            self._row.append(self._ready)
+        self._ready.__panel__().visible = not shown
+        if not shown:
+            self._ready.follow()
+
+    @staticmethod
+    def _hide(drawer: pn.viewable.Viewer | None) -> None:
+        if drawer is not None:
+            drawer.__panel__().visible = False
+
     def _toggle(self, *_: Any) -> None:
         """Open or close the hosts; they are built when they are first looked at."""
         self._session.comparing = not self._session.comparing
@@ -75,14 +114,15 @@ class HeaderView(pn.viewable.Viewer):
             self._hosts = HostsView(self._session)
             self._row.append(self._hosts)
         self._hosts.__panel__().visible = self._session.comparing
-        if self._runs is not None:
-            self._runs.__panel__().visible = False
+        self._hide(self._runs)
+        self._hide(self._ready)
 
     async def _toggle_runs(self, *_: Any) -> None:
         """Open or close the list of runs."""
         shown = self._runs is not None and self._runs.__panel__().visible
         if self._hosts is not None and self._session.comparing:
             self._toggle()
+        self._hide(self._ready)
         if self._runs is None:
             self._runs = RunsView(self._session)
             self._row.append(self._runs)

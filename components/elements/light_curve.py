@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import holoviews as hv
 import numpy as np
@@ -22,7 +22,21 @@ LAYERS: Final = ("bars", "points", "hollow")
 Columns = dict[str, dict[str, Any]]
 
 
-def drawn_rows(curve: LightCurve, start: float = -np.inf, stop: float = np.inf) -> NDArray[np.intp]:
+class Rates(Protocol):
+    """Rates in time order."""
+
+    @property
+    def mjd(self) -> NDArray[np.floating[Any]]:
+        """(n,) MJD (TT)."""
+
+    @property
+    def rate(self) -> NDArray[np.floating[Any]]:
+        """(n,)."""
+
+    def __len__(self) -> int: ...
+
+
+def drawn_rows(curve: Rates, start: float = -np.inf, stop: float = np.inf) -> NDArray[np.intp]:
     """Numbers of the rows to draw when MJD `start` to `stop` is looked at, ascending.
 
     All of a curve of at most `MOST` rows. Of a longer one the least and the greatest rate of each stretch of as many rows, within a range

@@ -27,6 +27,8 @@ RATE_UNIT: Final = "counts/s"
 _DETECTORS: Final = {"IBIS": "isgri", "JMX1": "jemx1", "JMX2": "jemx2"}
 _SECONDS: Final = {"d": 86400.0, "s": 1.0}
 _LONGEST: Final = 60
+MOST_ROWS: Final = 200_000
+"""Of a table: fifty times what the brightest source has, and more than any response."""
 
 Array = NDArray[np.float64]
 
@@ -170,6 +172,7 @@ def light_curves_of(files: Sequence[PackedFile]) -> tuple[ReadyLightCurve, ...]:
             for table in hdus:
                 if isinstance(table, fits.BinTableHDU) and {"TIME", "RATE", "ERROR"} <= {name.upper() for name in table.columns.names}:
                     seen = True
+                    _refuse_long(table, file.name)
                     if (instrument := _detector(table.header)) is not None:
                         curves.append(_light_curve(table, instrument, file.name))
     if not seen:
@@ -193,6 +196,9 @@ def spectra_of(files: Sequence[PackedFile]) -> tuple[ReadySpectrum, ...]:
 
 def _spectra(files: Sequence[PackedFile]) -> Iterator[ReadySpectrum]:
     opened = [file.open() for file in files]
+    for file, hdus in zip(files, opened, strict=True):
+        for table in hdus:
+            _refuse_long(table, file.name)
     headers = [hdu.header for hdus in opened for hdu in hdus if hdu.header.get("HDUCLAS1") == "SPECTRUM"]
     if not headers:
         raise ValueError("holds no spectrum (HDUCLAS1), so its form has changed")
@@ -208,6 +214,11 @@ def _spectra(files: Sequence[PackedFile]) -> Iterator[ReadySpectrum]:
         raise ValueError("holds a spectrum whose columns cannot be read") from None
     for spectrum in found.spectra:
         yield ReadySpectrum(replace(spectrum, provenance=provenance), _software(headers[0]), tuple(files))
+
+
+def _refuse_long(table: Any, file: str) -> None:
+    if table.header.get("NAXIS2", 0) > MOST_ROWS:
+        raise ValueError(f"holds a table of {table.header['NAXIS2']} rows in {file}")
 
 
 def _light_curve(table: fits.BinTableHDU, instrument: str, file: str) -> ReadyLightCurve:

@@ -1,4 +1,4 @@
-"""archive: who lists the science windows, and a snapshot of them for when nobody answers."""
+"""archive: who lists the science windows, a snapshot of them for when nobody answers, and what ISLA has ready-made."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from dashboard.commands import ready_made
 from dashboard.commands.exit_codes import OK
 from dashboard.errors import RequestError
 from dashboard.hosts import SIMULATED
@@ -14,7 +15,9 @@ from dashboard.settings import Settings
 
 def add_to(commands: Any) -> None:
     """Add this command to a parser's sub-commands."""
-    archive = commands.add_parser("archive", help="who lists the science windows; a snapshot of them for coverage without a network")
+    archive = commands.add_parser(
+        "archive", help="who lists the science windows; a snapshot of them for coverage without a network; ready-made products"
+    )
     acts = archive.add_subparsers(dest="what", required=True)
     status = acts.add_parser("status", help="show the archives of each host in the order they are asked, and the snapshot")
     status.set_defaults(act=_status)
@@ -29,6 +32,7 @@ def add_to(commands: Any) -> None:
     for act in (status, snapshot):
         act.add_argument("--file", type=Path, help="the snapshot (default: in the data folder, where the page looks for it)")
     snapshot.set_defaults(act=_snapshot)
+    ready_made.add_to(acts)
 
 
 def _snapshot(options: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from astropy.io import fits
 from astropy.time import Time
 
 from dashboard.archive.packed_files import PackedFile, unpacked
-from dashboard.archive.ready_made import RATE_UNIT, light_curves_of, spectra_of
+from dashboard.archive.ready_made import MOST_ROWS, RATE_UNIT, light_curves_of, spectra_of
 from tests.archive.fake_isla import OSA, fits_bytes, light_curve, spectrum_files
 from tests.spectra import spectrum
 
@@ -82,8 +82,9 @@ def test_other_instruments_are_left_out() -> None:
         (light_curve(TIMEUNIT="yr"), "times or rates in file0.fits that cannot be read"),
         (light_curve(MJDREF="String"), "times or rates in file0.fits that cannot be read"),
         (light_curve()[:6000], r"cannot be read"),
+        (light_curve(time=np.arange(MOST_ROWS + 1)), f"a table of {MOST_ROWS + 1} rows"),
     ],
-    ids=["columns", "time system", "unit", "reference", "cut"],
+    ids=["columns", "time system", "unit", "reference", "cut", "long"],
 )
 def test_a_changed_form_is_a_sentence(content: bytes, told: str) -> None:
     with pytest.raises(ValueError, match=told):

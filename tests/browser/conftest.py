@@ -113,13 +113,13 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, simulated_url: str = "") -> Iterator[Served]:
-    """A page with a data folder of its own; without a `simulated_url` it starts an observatory of its own, too."""
+def serving(folder: Path, simulated_url: str = "", others: str = HOSTS) -> Iterator[Served]:
+    """A page with a data folder of its own, and such a file of hosts; without a `simulated_url` it starts an observatory of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     hosts = folder.with_suffix(".toml")
-    hosts.write_text(HOSTS)
+    hosts.write_text(others)
     env = {
         "INTEGRAL_DASHBOARD_DATA": str(folder),
         "INTEGRAL_DASHBOARD_SIMULATED_URL": simulated_url,
