@@ -35,22 +35,24 @@ def test_a_real_hosts_target_is_shown_and_a_simulated_one_has_none(page: Served,
     visitor.open_hosts()
     visitor.field("host_type").select_option("institute")
     visitor.page.get_by_role("button", name=re.compile("·")).click()
-    expect(door).to_be_visible()
+    expect(door).to_be_visible(timeout=20_000)
     assert isla.asked == []
     door.click()
     drawer = visitor.page.locator(".drawer.ready")
-    expect(drawer).to_contain_text("NOT THIS RUN'S")
+    expect(drawer).to_contain_text("NOT THIS RUN'S", timeout=20_000)
     expect(drawer).to_contain_text("JEM-X 1 3.08–19.85 keV: 3 points", timeout=30_000)
     curve = visitor.plot("ISLA's light curve")
     assert curve.columns(1)["x"] == [54544.25, 54554.5, 54644.75]
     curve.wait("plot => plot.center.some(m => m.type == 'BoxAnnotation' && m.visible && Math.abs(m.left - 54877) < 0.1)")
     visitor.plot("ISLA's spectrum").wait("plot => plot.renderers[1].data_source.data.x.length == 16")
     drawer.get_by_role("button", name="28–40 keV").click()
-    expect(drawer.get_by_role("link", name="ISGRI_0665_28_40_mosaic.tar")).to_have_attribute("href", re.compile(r"mosaic_oid=5$"))
+    expect(drawer.get_by_role("link", name="ISGRI_0665_28_40_mosaic.tar")).to_have_attribute(
+        "href", re.compile(r"mosaic_oid=5$"), timeout=20_000
+    )
     drawer.get_by_role("radio", name="JEM-X").or_(drawer.get_by_text("JEM-X", exact=True)).first.click()
-    expect(drawer.get_by_role("button", name="3–20 keV")).to_be_visible()
+    expect(drawer.get_by_role("button", name="3–20 keV")).to_be_visible(timeout=20_000)
 
     visitor.open_hosts()
-    expect(drawer).to_be_hidden()
+    expect(drawer).to_be_hidden(timeout=20_000)
     visitor.field("host_type").select_option("simulated")
-    expect(door).to_be_hidden()
+    expect(door).to_be_hidden(timeout=20_000)
