@@ -79,9 +79,7 @@ class HeaderView(pn.viewable.Viewer):
         """A button for what ISLA has ready-made, where archives of the real sky may be asked."""
         offered = real_host(self._session) is not None
         if offered and self._ready_button is None:
-            self._ready_button = pn.widgets.Button(
-                label="ISLA", description="Ready-made light curves, spectra and mosaics at ESA", css_classes=["act", "host"], margin=0
-            )
+            self._ready_button = pn.widgets.Button(label="ISLA", css_classes=["act", "host"], margin=0)
             self._ready_button.on_click(self._toggle_ready)
             self._row.insert(self._row.objects.index(self._list), self._ready_button)
         if self._ready_button is not None:

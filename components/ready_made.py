@@ -52,20 +52,25 @@ class ReadyMadeView(pn.viewable.Viewer):
         self._seen: tuple[Any, ...] | None = None
         self._looked_for: dict[tuple[str, str], Answer[tuple[ReadyMosaic, ...]]] = {}
         self._source, self._links, self._told = Words(""), Words("", "ready-mosaics"), Words("", "ready-told")
-        self._instrument = Chips(options={}, label="", css_classes=["chips"], description="Whose products are shown", visible=False)
+        self._instrument = Chips(options={}, label="", css_classes=["chips"], visible=False)
         self._epoch = Menu(options={}, label="Epoch", css_classes=["menu"], width=270, visible=False)
         self._bands = pn.Row(css_classes=["drawer-bar"], margin=0)
         self._curve, self._spectrum = _Figure(), _Figure()
         bar = pn.Row(self._instrument, self._epoch, css_classes=["drawer-bar"], margin=0)
         parts = (Words(HEAD), self._source, bar, self._curve.box, self._spectrum.box, self._bands, self._links, self._told)
         self._column = pn.Column(*parts, css_classes=["drawer", "runs", "ready"], margin=0, sizing_mode="stretch_width")
-        self.follow = PaneTurn(self.refresh, lambda: not (self._curve.drawn and self._spectrum.drawn))
+        self.follow = PaneTurn(self.refresh, self._builds)
         session.param.watch(lambda *_: self.follow() if self._column.visible else None, "beat")
         for choice in (self._instrument, self._epoch):
             choice.param.watch(self.follow, "value")
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._column
+
+    def _builds(self) -> bool:
+        """Whether figures or buttons may be new in the next refresh."""
+        chosen = (self._offer, self._instrument.value) == self._listed and self._seen is not None and self._seen[0] is self._epoch.value
+        return not (chosen and self._curve.drawn and self._spectrum.drawn)
 
     def refresh(self) -> None:
         """Show what is known by now."""
@@ -187,7 +192,7 @@ class _Figure:
     """A place for one figure, or for the sentence why there is none."""
 
     def __init__(self) -> None:
-        self.box = pn.Column(margin=0, sizing_mode="stretch_width")
+        self.box = pn.Column(margin=0, sizing_mode="stretch_width", visible=False)
         self._chart: Chart | None = None
         self._sentence = ""
 
@@ -204,7 +209,7 @@ class _Figure:
             plot.update(
                 height=HEIGHT, sizing_mode="stretch_width", html_attributes={"role": "img", "aria-label": f"{name}: {', '.join(series)}"}
             )
-            self.box[:] = [pn.pane.Bokeh(plot, sizing_mode="stretch_width", height=HEIGHT)]
+            self._show(pn.pane.Bokeh(plot, sizing_mode="stretch_width", height=HEIGHT))
         else:
             self._chart.draw(series)
 
@@ -217,12 +222,16 @@ class _Figure:
         """Show words in place of a figure."""
         if self._chart is not None or sentence != self._sentence:
             self._chart, self._sentence = None, sentence
-            self.box[:] = [Words(_said(sentence))]
+            self._show(Words(_said(sentence)))
 
     def clear(self) -> None:
         """Show nothing."""
         self._chart, self._sentence = None, ""
-        self.box[:] = []
+        self._show()
+
+    def _show(self, *content: Any) -> None:
+        self.box[:] = list(content)
+        self.box.visible = bool(content)
 
 
 def _said(sentence: str) -> str:

@@ -88,7 +88,10 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
-def two_light_curves() -> bytes:
+def light_curves(instrument_oid: str) -> bytes:
+    """Of ISGRI one, of JEM-X one a unit."""
+    if instrument_oid == "1":
+        return zipped({"Crab_ISGRI_allmission_timeseries.fits": light_curve("IBIS", E_MIN=28.0, E_MAX=40.0)})
     return zipped({"Crab_JEMX1_allmission_timeseries.fits": light_curve(), "Crab_JEMX2_allmission_timeseries.fits": light_curve("JMX2")})
 
 
@@ -102,7 +105,7 @@ class FakeIsla:
     epochs: list[tuple[Any, ...]] = field(
         default_factory=lambda: [(e, oid, band) for e in EPOCHS for oid, band in ((1, 11), (2, 21), (3, 31))]
     )
-    light_curves: bytes = field(default_factory=two_light_curves)
+    light_curves: bytes | None = None
     spectra: list[Any] = field(default_factory=lambda: [{"spectraOid": 7, "fileName": "spectrum.tar", "energy": [20.5, 30.5]}])
     spectrum: bytes = field(default_factory=lambda: tarred(spectrum_files()))
     mosaics: list[Any] = field(default_factory=lambda: [{"mosaicOid": 5, "fileName": "ISGRI_0665_28_40_mosaic.tar", "data": [[1.5, 2.5]]}])
@@ -142,7 +145,7 @@ class FakeIsla:
                 return httpx.Response(200, text=votable({"epoch": str, "instrument_oid": int, "band_oid": int}, its))
             case "long_timeseries":
                 assert params["source"] == SOURCE_ID
-                return httpx.Response(200, content=self.light_curves)
+                return httpx.Response(200, content=self.light_curves or light_curves(params["instrument_oid"]))
             case "spectra":
                 assert params["source"] == SOURCE_ID
                 return httpx.Response(200, json=self.spectra)

@@ -82,8 +82,10 @@ def test_a_source_without_products_is_an_answer() -> None:
 
 def test_products_of_an_epoch() -> None:
     isla = asking(FakeIsla())
-    one, two = isla.light_curves(SOURCE_ID, ISGRI)
-    assert (one.instrument, two.instrument, one.file) == ("jemx1", "jemx2", "Crab_JEMX1_allmission_timeseries.fits")
+    (curve,) = isla.light_curves(SOURCE_ID, ISGRI)
+    assert (curve.instrument, curve.band, curve.file) == ("isgri", (28.0, 40.0), "Crab_ISGRI_allmission_timeseries.fits")
+    one, two = isla.light_curves(SOURCE_ID, replace(ISGRI, instrument="jemx", instrument_oid="2"))
+    assert (one.instrument, two.instrument) == ("jemx1", "jemx2")
     (spectrum,) = isla.spectra(SOURCE_ID, ISGRI)
     assert spectrum.spectrum.source == "Crab"
     (mosaic,) = isla.mosaics(ISGRI, "11")

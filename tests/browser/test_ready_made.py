@@ -40,7 +40,7 @@ def test_a_real_hosts_target_is_shown_and_a_simulated_one_has_none(page: Served,
     door.click()
     drawer = visitor.page.locator(".drawer.ready")
     expect(drawer).to_contain_text("NOT THIS RUN'S", timeout=20_000)
-    expect(drawer).to_contain_text("JEM-X 1 3.08–19.85 keV: 3 points", timeout=30_000)
+    expect(drawer).to_contain_text("ISGRI 28–40 keV: 3 points", timeout=30_000)
     curve = visitor.plot("ISLA's light curve")
     assert curve.columns(1)["x"] == [54544.25, 54554.5, 54644.75]
     curve.wait("plot => plot.center.some(m => m.type == 'BoxAnnotation' && m.visible && Math.abs(m.left - 54877) < 0.1)")
@@ -51,6 +51,9 @@ def test_a_real_hosts_target_is_shown_and_a_simulated_one_has_none(page: Served,
     )
     drawer.get_by_role("radio", name="JEM-X").or_(drawer.get_by_text("JEM-X", exact=True)).first.click()
     expect(drawer.get_by_role("button", name="3–20 keV")).to_be_visible(timeout=20_000)
+    both = visitor.plot("ISLA's light curve: JEM-X 1 3.08–19.85 keV, JEM-X 2")
+    assert both.columns(1)["x"] == both.columns(3)["x"] == [54544.25, 54554.5, 54644.75]
+    both.wait("plot => plot.center.some(m => m.type == 'BoxAnnotation' && m.visible)")
 
     visitor.open_hosts()
     expect(drawer).to_be_hidden(timeout=20_000)

@@ -77,7 +77,7 @@ def test_light_curve_and_spectrum_are_drawn_and_marked(session: Session) -> None
     (band,) = (each for each in curve.center if type(each).__name__ == "BoxAnnotation" and each.visible)
     assert (band.left, band.right) == pytest.approx((53144.12, 53144.23), abs=1e-6)
     told = words(view)
-    for part in ("NOT THIS RUN'S", SOURCE_ID, "JEM-X 1 3.08–19.85 keV: 3 points, counts/s, times to 21 s, osa_2022", "asked 20", "OSA11.2"):
+    for part in ("NOT THIS RUN'S", SOURCE_ID, "ISGRI 28–40 keV: 3 points, counts/s, times to 21 s, osa_2022", "asked 20", "OSA11.2"):
         assert part in told
 
 
@@ -108,7 +108,7 @@ def test_what_fails_leaves_the_rest(session: Session, isla: FakeIsla) -> None:
     isla.broken["spectra"] = lambda _: httpx.Response(404, text="gone")
     view = shown(session, figures=1)
     assert "HTTP status 404" in words(view)
-    assert "JEM-X 1 3.08–19.85 keV: 3 points" in words(view)
+    assert "ISGRI 28–40 keV: 3 points" in words(view)
 
 
 def test_nothing_there_is_told(session: Session, isla: FakeIsla) -> None:
