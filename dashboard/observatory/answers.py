@@ -119,6 +119,32 @@ def roles_missing(query: Query, missing: dict[str, str]) -> dict[str, Any]:
     return body | {"status_code": 403, "time_request": clock}
 
 
+def record(job: Job, *, include_status_query_output: bool = False, exclude_analysis_parameters: bool = False) -> dict[str, Any]:
+    """What /inspect-user-state tells of a job: its folder on the server."""
+    query, ended = job.query, job.state in ("done", "failed")
+    parameters = {**query.values, "token": {"sub": query.user, "roles": ",".join(query.roles)}, "email_history": [], "fits_files": []}
+    end = exit_status(job.state, int(job.state == "failed"), job.obstacle, "", "")
+    return {
+        "mtime": job.submitted_at,
+        "ctime": job.submitted_at,
+        "session_id": query.session,
+        "job_id": query.job_id,
+        "aliased_marker": "",
+        "request_completed": ended,
+        "token_expired": False,
+        **({} if exclude_analysis_parameters else {"analysis_parameters": {**parameters, "job_monitor": []}}),
+        **({"query_output": {"status_dictionary": end}} if include_status_query_output else {}),
+    }
+
+
+def grouped(record: dict[str, Any]) -> dict[str, Any]:
+    """The same with group_by_job; here each job has one folder."""
+    folder = {name: record[name] for name in ("mtime", "ctime", "request_completed", "token_expired")}
+    named = {"scratch_dir_fn": f"scratch_sid_{record['session_id']}_jid_{record['job_id']}"}
+    kept = {name: value for name, value in record.items() if name not in folder and name not in ("session_id", "aliased_marker")}
+    return {**kept, "job_status_data": [{**named, **folder}]}
+
+
 def api_code(query: Query) -> str:
     """The query as a script; like the real one it repeats the token."""
     renamed = {"product_type": "product", "query_type": "product_type"}

@@ -50,7 +50,8 @@ class Dispatcher:
             *(Route(path, self.instr_list) for path in ("/instr-list", "/api/instr-list")),
             Route("/resolve_name", self.resolve_name),
             Route("/get_revnum", self.get_revnum),
-            Route("/inspect-user-state", self.inspect_user_state),
+            Route("/inspect-user-state", self.inspect_user_state, methods=["GET", "POST"]),
+            Route("/report_incident", self.report_incident, methods=["POST"]),
         ]
 
     async def instr_list(self, request: Request) -> Response:
@@ -92,14 +93,22 @@ class Dispatcher:
 
     @_refusing
     async def inspect_user_state(self, request: Request) -> Response:
-        """The jobs of the token's user."""
-        user, _ = query.identify(request.query_params.get("token"))
-        if not user:
-            raise Refused("A token must be provided.", 403)
-        part = request.query_params.get("job_id", "")
-        found = [j for j in self.jobs.of_user(user) if j.query.job_id.startswith(part)]
-        states = [{"job_id": j.query.job_id, "job_status": j.state, "session_id": j.query.session} for j in found]
-        return JSONResponse({"records": states})
+        """The jobs of the token's user; like the real one it reads the query string alone."""
+        asked = request.query_params
+        user = _user(request)
+        part, days = asked.get("job_id", "")[:8], float(asked.get("recent_days", 3.0))
+        found = [job for job in self.jobs.of_user(user) if job.query.job_id.startswith(part) and job.age < days * 86400]
+        options = {name: bool(asked.get(name)) for name in ("include_status_query_output", "exclude_analysis_parameters")}
+        records = [answers.record(job, **options) for job in found]
+        return JSONResponse({"records": [answers.grouped(one) for one in records] if asked.get("group_by_job") else records})
+
+    @_refusing
+    async def report_incident(self, request: Request) -> Response:
+        """Take a report, and tell that it was passed on."""
+        _user(request)
+        form = {**request.query_params, **await request.form()}
+        self.jobs.counts.incidents.append({name: str(value) for name, value in form.items() if name != "token"})
+        return JSONResponse({"email_report_status": "incident report email successfully sent"})
 
     @_refusing
     async def run_analysis(self, request: Request) -> Response:
@@ -182,6 +191,14 @@ class Dispatcher:
             while loop.time() < end and not await request.is_disconnected():
                 await asyncio.sleep(0.1)
         return Response(status_code=504)
+
+
+def _user(request: Request) -> str:
+    """Of the token in the address; refused without one."""
+    user, _ = query.identify(request.query_params.get("token"))
+    if not user:
+        raise Refused("A token must be provided.", 403)
+    return user
 
 
 def _with_nan(built: Built) -> list[dict[str, Any]]:

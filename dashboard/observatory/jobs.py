@@ -54,6 +54,11 @@ class Job:
     task: asyncio.Task[None] | None = None
 
     @property
+    def age(self) -> float:
+        """Seconds since it was submitted."""
+        return time.time() - self.submitted_at
+
+    @property
     def progress(self) -> int:
         """Science windows done so far."""
         if self.state != "progress" or self.lost:

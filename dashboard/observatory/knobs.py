@@ -113,6 +113,7 @@ class Counts:
     most_running: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     submissions_of: Counter[str] = field(default_factory=Counter)
+    incidents: list[dict[str, str]] = field(default_factory=list)
 
     def report(self) -> dict[str, Any]:
         """JSON form, with the number of distinct jobs."""
