@@ -29,7 +29,7 @@ NO_RECORD: Final = "unable to find any record"
 MAX_LENGTH: Final = 600
 _BAD_TOKEN: Final = re.compile(r"Not enough segments|Invalid (header|payload|crypto|token)|Signature verification", re.I)
 _NOT_VALID: Final = re.compile(r"token provided is not valid", re.I)
-_WRAPPED: Final = re.compile(r"\A\w+\((?P<quote>['\"]?)(?P<text>.*?)(?P=quote),?\)\Z", re.S)
+_WRAPPED: Final = re.compile(r"\A(?!AnalysisException|MultiEpochRMF|FailedToFind)\w+\((?P<quote>['\"]?)(?P<text>.*?)(?P=quote),?\)\Z", re.S)
 _BOILERPLATE: Final = re.compile(r"The support team has been notified|If you are willing to help us|You can request support if")
 
 
@@ -38,7 +38,7 @@ class Abandoned(DispatcherError):
 
 
 def plain(text: Any, token: str = "") -> str:
-    """A server's text as one line: without token, pages of HTML, exception names or requests to write feedback."""
+    """A server's text as one line: without token, pages of HTML, names of exceptions that tell nothing, or requests to write feedback."""
     if not isinstance(text, str) or text.lstrip().startswith("<"):
         return ""
     text = _BOILERPLATE.split(re.sub(r"\A\w+\(\):", "", text.strip()))[0].strip()

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from dashboard.dispatcher.remedy import remedy
 from dashboard.errors import DashboardError
 from dashboard.plan.batch import Batch
-from dashboard.runs.retry import remedy
 from dashboard.runs.rows import note, set_run, touch
 from dashboard.runs.run_state import ACTIVE_RUN, ARRIVED, ENDED_BATCH, IN_FLIGHT
 from dashboard.runs.schema import Database, batches, run_batches, runs

@@ -1,4 +1,4 @@
-"""When a batch that failed is asked again, and what the user is told."""
+"""When a batch that failed is asked again."""
 
 from __future__ import annotations
 
@@ -6,30 +6,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dashboard.errors import (
-    DashboardError,
-    EmptyProduct,
-    NotAuthorized,
-    RequestRefused,
-    StorageFull,
-    TokenRefused,
-    UnsafePayload,
-)
+from dashboard.errors import DashboardError, StorageFull
 from dashboard.hosts import SIMULATED
-
-_REMEDIES: tuple[tuple[type[DashboardError], str], ...] = (
-    (TokenRefused, "Give another token, or go on without one; it then goes on by itself."),
-    (NotAuthorized, "Give a token with the role it names, or ask for less, then ask the failed batches again."),
-    (RequestRefused, "Change the request and start a new run; what is done is reused."),
-    (EmptyProduct, "Nothing is lost: these science windows hold nothing to image. The run stands without them."),
-    (UnsafePayload, "Tell the people who run this dispatcher."),
-    (StorageFull, "Free some space; it goes on by itself."),
-)
-
-
-def remedy(error: DashboardError) -> str:
-    """What the user can do about a batch that failed."""
-    return next((text for kind, text in _REMEDIES if isinstance(error, kind)), "Ask the failed batches again.")
 
 
 @dataclass(frozen=True, slots=True)

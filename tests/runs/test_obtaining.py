@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from dashboard.dispatcher.remedy import remedy
 from dashboard.errors import HostUnreachable, JobFailed, RequestRefused, StorageFull, TokenExpired
 from dashboard.identity import Identity
 from dashboard.products.mosaic_fits import read_mosaic
@@ -17,7 +18,7 @@ from dashboard.runs.gate import Gate
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.obtaining import Obtainer
 from dashboard.runs.products import ProductStore, batch_file
-from dashboard.runs.retry import RetryPolicy, remedy
+from dashboard.runs.retry import RetryPolicy
 from dashboard.runs.run_state import BatchState
 from dashboard.runs.schema import batches, open_database
 from dashboard.runs.store import RunStore
