@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -145,6 +145,28 @@ class RunView:
         query = sa.select(batches.c.batch_id).where(batches.c.batch_id.in_(list(batch_ids)), batches.c.state == "done")
         with self._database.reading() as connection:
             return set(connection.scalars(query))
+
+    def runs_of_jobs(self, host: str, jobs: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+        """Id and name of the newest of the user's runs that holds each of these jobs of a host; those that are in none are absent.
+
+        Parameters
+        ----------
+        host, jobs
+            The batch that each job would be by its id, "" for none: a run may hold it that has not asked for it yet.
+        """
+        query = sa.select(batches.c.job_id, batches.c.batch_id, runs.c.run_id, runs.c.name).select_from(
+            runs.join(run_batches).join(batches)
+        )
+        query = query.where(batches.c.host == host, sa.or_(batches.c.job_id.in_(list(jobs)), batches.c.batch_id.in_(list(jobs.values()))))
+        query = query.order_by(runs.c.created)
+        with self._database.reading() as connection:
+            rows = connection.execute(query if self._user is None else query.where(runs.c.owner == self._user)).all()
+        by_batch = {batch_id: job_id for job_id, batch_id in jobs.items() if batch_id}
+        found = {}
+        for row in rows:
+            for job_id in {row.job_id, by_batch.get(row.batch_id, "")} & jobs.keys():
+                found[job_id] = (row.run_id, row.name)
+        return found
 
     def history(self, run_id: str = "", batch_id: str = "") -> tuple[Event, ...]:
         """What happened to a run, to all of its batches where both are given as "", or to a batch; the oldest first.
