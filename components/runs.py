@@ -10,6 +10,7 @@ from typing import Any
 
 import panel as pn
 
+from components.jobs import JobsView
 from components.turn import in_turn
 from components.words import Words
 from dashboard.errors import DashboardError
@@ -58,7 +59,11 @@ class RunsView(pn.viewable.Viewer):
         fields = [self._name, *([self._tell] if session.settings.mail_url else [])]
         self._bar = pn.Row(self._pin, self._delete, self._notify, css_classes=["drawer-bar"], margin=0)
         self._own = pn.Column(*fields, self._bar, css_classes=["token"], margin=0, sizing_mode="stretch_width")
-        parts = (Words("<h2>Runs</h2>"), self._list, self._own, self._told)
+        self._of_host = pn.widgets.Button(label="My jobs at the host", css_classes=["act", "small"], margin=0)
+        self._of_host.on_click(self._toggle_jobs)
+        bar = pn.Row(self._of_host, css_classes=["drawer-bar"], margin=0)
+        self._jobs: JobsView | None = None
+        parts = (Words("<h2>Runs</h2>"), self._list, self._own, self._told, bar)
         self._column = pn.Column(*parts, css_classes=["drawer", "runs"], margin=0, sizing_mode="stretch_width")
         session.param.watch(self._follow, "run")
 
@@ -70,6 +75,17 @@ class RunsView(pn.viewable.Viewer):
         runs = await asyncio.to_thread(self._session.acts.runs)
         self._list.value = run_rows(runs, self._session.run.run_id if self._session.run else "")
         self._follow()
+
+    async def _toggle_jobs(self, *_: Any) -> None:
+        """Open or close the user's jobs at the chosen host; they are built when they are first looked at."""
+        if self._jobs is None:
+            self._jobs = JobsView(self._session, self.refresh)
+            self._column.append(self._jobs)
+        else:
+            self._jobs.__panel__().visible = not self._jobs.__panel__().visible
+        self._of_host.label = "Hide my jobs" if self._jobs.__panel__().visible else "My jobs at the host"
+        if self._jobs.__panel__().visible:
+            await self._jobs.refresh()
 
     def _follow(self, *_: Any) -> None:
         run = self._session.run

@@ -20,6 +20,7 @@ from dashboard.catalog_draft import CatalogDraft
 from dashboard.errors import DashboardError, RequestError
 from dashboard.host_board import host_board
 from dashboard.identity import Identity
+from dashboard.job_acts import JobActs
 from dashboard.next_request import catalogue_values
 from dashboard.plan.job import Coming, Job
 from dashboard.plan.making import catalogue_of_image
@@ -95,6 +96,7 @@ class Session(param.Parameterized):
         self.store = RunStore(settings, identity.user)
         self.account = account_of(settings, identity.user)
         self.acts = RunActs(settings, self.store, self.account)
+        self.jobs = JobActs(settings, self.store, identity, self.account)
         self.ahead = Ahead(settings)
         self.range = RangeLook(settings)
         self.findings: Findings | None = None
