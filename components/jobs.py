@@ -72,7 +72,7 @@ def _short(value: object) -> str:
 
 
 class JobsView(pn.viewable.Viewer):
-    """A part of the drawer of runs; asked when it is opened, and again when the host or the number of days changes.
+    """A part of the drawer of runs; the host is asked when it is opened, and when somebody looks again or further back.
 
     Parameters
     ----------
@@ -128,8 +128,7 @@ class JobsView(pn.viewable.Viewer):
 
     def _tabulate(self) -> None:
         """A new table, as high as it needs: one that is there already does not change its height well."""
-        if self._table is not None:
-            self._column.remove(self._table)
+        shown = [part for part in self._column if part is not self._table]
         self._table = None
         if self._looks:
             self._table = pn.widgets.Tabulator(
@@ -145,15 +144,20 @@ class JobsView(pn.viewable.Viewer):
                 margin=0,
             )
             self._table.param.watch(self._choose, "selection")
-            self._column.insert(1, self._table)
-        self._choose()
+            shown.insert(1, self._table)
+        with building():
+            self._column[:] = shown
+            self._choose()
 
     async def _look_again(self, *_: Any) -> None:
         await self.refresh()
 
-    async def _host_changed(self, *_: Any) -> None:
-        if self._column.visible:
-            await self.refresh()
+    def _host_changed(self, *_: Any) -> None:
+        """What is shown belongs to another host; nothing is asked unasked, for the drawer may be closed."""
+        host = self._session.request.host_type
+        self._looks, self._host, self._title.value = (), host, f"<h2>My jobs at {escape(host)}</h2>"
+        self._tabulate()
+        self._say("quiet", f"Look again to see those at {host}.")
 
     def _say(self, kind: str, text: str) -> None:
         self._told.value = f'<p class="{kind}" role="status">{escape(text)}</p>' if text else ""

@@ -90,7 +90,7 @@ class JobsDoor:
         """
         if not 0 < days <= LONGEST_DAYS:
             raise RequestRefused(f"Jobs are looked for within at most {LONGEST_DAYS:g} days, not {days:g}: older ones are cleared.")
-        asked = {"recent_days": f"{days:g}", "include_status_query_output": "True", **({"job_id": job_id[:8]} if job_id else {})}
+        asked = {"recent_days": f"{days:g}", "include_status_query_output": "True", **({"job_id": job_id[:8]} if len(job_id) >= 8 else {})}
         for pause in (*self.pauses, None):
             try:
                 return tuple(job for job in self._listed(asked) if job.job_id.startswith(job_id))

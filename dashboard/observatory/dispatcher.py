@@ -96,8 +96,8 @@ class Dispatcher:
         """The jobs of the token's user; like the real one it reads the query string alone."""
         asked = request.query_params
         user = _user(request)
-        part, days = asked.get("job_id", "")[:8], float(asked.get("recent_days", 3.0))
-        found = [job for job in self.jobs.of_user(user) if job.query.job_id.startswith(part) and job.age < days * 86400]
+        part, days = asked.get("job_id", ""), float(asked.get("recent_days", 3.0))
+        found = [job for job in self.jobs.of_user(user) if part in ("", job.query.job_id[:8]) and job.age < days * 86400]
         options = {name: bool(asked.get(name)) for name in ("include_status_query_output", "exclude_analysis_parameters")}
         records = [answers.record(job, **options) for job in found]
         return JSONResponse({"records": [answers.grouped(one) for one in records] if asked.get("group_by_job") else records})

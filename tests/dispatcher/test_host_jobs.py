@@ -107,6 +107,8 @@ def test_one_job_is_asked_by_the_eight_digits_the_server_compares() -> None:
     host = FakeHost(listed(RECORD, other))
     assert [job.job_id for job in host.door().jobs(job_id=JOB[:12])] == [JOB]
     assert host.requests[0].url.params["job_id"] == JOB[:8]
+    assert len(host.door().jobs(job_id=JOB[:5])) == 2
+    assert "job_id" not in host.requests[1].url.params, "fewer digits would find nothing"
 
 
 def test_nothing_is_no_failure() -> None:
