@@ -30,3 +30,9 @@ def test_what_makes_a_job_another_one() -> None:
     assert foretold_job_id({**sent, "scw_list": sent["scw_list"][::-1]}, USER) == job_id  # type: ignore[index]
     others = [({**sent, "E1_keV": 28}, USER), ({**sent, "src_name": "Crab"}, USER), (sent, "ada@example.invalid"), (sent, "")]
     assert len({job_id, *(foretold_job_id(*other) for other in others)}) == 5
+
+
+def test_values_of_the_same_characters_share_an_id() -> None:
+    """A defect of dispatcher-app that one has to know: two jobs of one science window each may be one job there."""
+    one, other = ({"product_type": "isgri_image", "scw_list": [scw]} for scw in ("066500120010.001", "066500210010.001"))
+    assert foretold_job_id(one, USER) == foretold_job_id(other, USER)
