@@ -45,11 +45,12 @@ class PublishedRun:
         self.run_id = RunStore(self.settings).start(self.plan, Identity())
 
     def publish(self, job: int, product: Any) -> None:
-        """A mosaic of this flux with the Crab in it, or spectra, or light curves."""
+        """A mosaic, or one of this flux, with the Crab in it; or spectra, or light curves."""
         self.version += 1
         match product:
-            case float():
-                self._write(job, "mosaic", lambda path: write_mosaic(_mosaic(product, self.plan.jobs[job].band), path))
+            case float() | Mosaic():
+                mosaic = product if isinstance(product, Mosaic) else _mosaic(product, self.plan.jobs[job].band)
+                self._write(job, "mosaic", lambda path: write_mosaic(mosaic, path))
                 self._write(job, "sources", lambda path: write_sources(SourceTable((CRAB,)), path))
             case [Spectrum(), *_]:
                 self._write(job, "spectra", lambda path: write_spectra(SpectrumSet(tuple(product)), path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from dashboard.dispatcher.gallery import GalleryDoor
 from dashboard.dispatcher.token import inspect
@@ -21,6 +22,17 @@ from dashboard.runs.results import load_light_curves, load_mosaic, load_sources,
 from dashboard.runs.run_state import RunState
 from dashboard.runs.store import RunStore
 from dashboard.settings import Settings
+
+_NOTHING: Final = "{} has no product yet: there is nothing to publish."
+
+
+def refuse_unready(plan: Plan, state: RunState) -> None:
+    """Raise RequestError for a run of which nothing can be published now: simulated, under way, or without a product."""
+    refuse_simulated(plan, Provenance())
+    if not state.finished:
+        raise RequestError(f"{state.name} is still {state.state}: publish it when it has ended, or cancel what is left.")
+    if not any(state.sums):
+        raise RequestError(_NOTHING.format(state.name))
 
 
 def drafts_of(
@@ -48,15 +60,13 @@ def drafts_of(
     StorageFull
         When no space is left for the files.
     """
-    refuse_simulated(plan, Provenance())
-    if not state.finished:
-        raise RequestError(f"{state.name} is still {state.state}: publish it when it has ended, or cancel what is left.")
+    refuse_unready(plan, state)
     if job is not None and not 0 <= job < len(plan.jobs):
         raise RequestError(f"There is no job {job}: the run has jobs 0 to {len(plan.jobs) - 1}.")
     numbers = [number for number, each in enumerate(plan.jobs) if number == job or (job is None and not each.for_catalogue)]
     ready = [number for number in numbers if state.sums[number]]
     if not ready:
-        raise RequestError(f"{state.name} has no product yet: there is nothing to publish.")
+        raise RequestError(_NOTHING.format(state.name))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return tuple(draft for number in ready for draft in _of_job(settings, plan, state, number, folder, sources))

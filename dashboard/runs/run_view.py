@@ -203,6 +203,15 @@ class RunView:
             self._row(connection, run_id, runs.c.run_id)
             return tuple(Publication(**row) for row in connection.execute(query).mappings())
 
+    def gallery_of(self, host: str) -> tuple[Publication, ...]:
+        """What of all the user's runs stands in the gallery of a host, the newest first."""
+        columns = [column for column in publications.c if column.name != "run_id"]
+        query = sa.select(*columns).where(publications.c.host == host).order_by(publications.c.published.desc())
+        if self._user is not None:
+            query = query.join(runs, runs.c.run_id == publications.c.run_id).where(runs.c.owner == self._user)
+        with self._database.reading() as connection:
+            return tuple(Publication(**row) for row in connection.execute(query).mappings())
+
     def _row(self, connection: sa.Connection, run_id: str, *columns: sa.Column[Any]) -> sa.Row[Any]:
         """Columns of a run that the user may see."""
         query = sa.select(*columns).where(runs.c.run_id == run_id)

@@ -11,8 +11,11 @@ from dashboard.products.catalog import MeasuredSource, SourceTable
 from dashboard.products.light_curve import LightCurve
 from dashboard.products.mosaic import Mosaic, Provenance
 from dashboard.products.spectrum import Spectrum
+from dashboard.runs.store import RunStore
+from dashboard.settings import Settings
 from tests.combine.curves import curve
 from tests.combine.skies import batch, tan_wcs
+from tests.published import PublishedRun
 from tests.runs.sky_dispatcher import CRAB, plan_of
 from tests.spectra import spectrum
 
@@ -47,3 +50,17 @@ def real_spectrum(**changes: Any) -> Spectrum:
 
 def real_curve(**changes: Any) -> LightCurve:
     return curve([1600.125, 1600.165], **{"provenance": REAL, **changes})
+
+
+def full_run(settings: Settings, **request: Any) -> PublishedRun:
+    """A run that is done: an image, and spectra and light curves of Crab and Cyg X-1."""
+    plan = real_plan(**{"host_type": "institute", **request})
+    ids = plan.jobs[0].batch_ids
+    jobs = (Job("isgri", "mosaic", (28.0, 40.0), ids), Job("isgri", "spectrum", None, ids), Job("isgri", "lightcurve", (20.0, 40.0), ids))
+    run = PublishedRun(settings, replace(plan, jobs=jobs))
+    run.publish(0, real_mosaic(band=(28.0, 40.0)))
+    run.publish(1, [real_spectrum(), real_spectrum(source="Cyg X-1")])
+    run.publish(2, [real_curve(), real_curve(source="Cyg X-1")])
+    RunStore(settings).cancel(run.run_id)
+    run.set_state("done")
+    return run
