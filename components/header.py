@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -10,7 +12,9 @@ import panel as pn
 from bokeh.models import CustomJS
 from bokeh.models.widgets.markups import Div
 
+from components.drawers import Drawers
 from components.files import FilesView
+from components.gallery import GalleryView
 from components.hosts import MARKS, HostsView
 from components.ready_made import ReadyMadeView
 from components.runs import RunsView
@@ -32,6 +36,9 @@ KEYS = (
 """What `assets/page.js` listens to; hidden panes wait on the shelf."""
 
 
+DRAWERS = HOSTS, RUNS, GALLERY, ISLA = ("hosts", "runs", "gallery", "isla")
+
+
 class HeaderView(pn.viewable.Viewer):
     """One line over everything."""
 
@@ -40,17 +47,19 @@ class HeaderView(pn.viewable.Viewer):
         self._session = session
         self._title = Words("", "title")
         self._host = pn.widgets.Button(label="Host", css_classes=["act", "host"], margin=0)
-        self._host.on_click(self._toggle)
-        self._hosts: HostsView | None = None
-        keys = Words(KEYS, "page-acts")
+        self._host.on_click(self._toggle_hosts)
         self._list = pn.widgets.Button(label="Runs", css_classes=["act", "host"], margin=0)
         self._list.on_click(self._toggle_runs)
-        self._runs: RunsView | None = None
-        self._ready_button: pn.widgets.Button | None = None
-        self._ready: ReadyMadeView | None = None
+        self._shared = pn.widgets.Button(label="Gallery", css_classes=["act", "host"], margin=0)
+        self._shared.on_click(self._toggle_gallery)
+        self._ready: pn.widgets.Button | None = None
         self._bell = Div(css_classes=["bell"], visible=False)
         self._bell.js_on_change("styles", CustomJS(code=RING))  # a link of Panel's costs walks through the page at every change
-        self._row = pn.Row(self._title, FilesView(session), self._list, self._host, keys, self._bell, css_classes=["header"], margin=0)
+        acts = (FilesView(session), self._shared, self._list, self._host, Words(KEYS, "page-acts"))
+        self._row = pn.Row(self._title, *acts, self._bell, css_classes=["header"], margin=0)
+        views: tuple[Callable[[Session], pn.viewable.Viewer], ...] = (HostsView, RunsView, GalleryView, ReadyMadeView)
+        self._drawers = Drawers(self._row, {name: partial(view, session) for name, view in zip(DRAWERS, views, strict=True)})
+        session.param.watch(self._publish_all, "gallery_wished")
         session.param.watch(self._ring, "run")
         session.param.watch(lambda *_: self.refresh(), "run")
         session.param.watch(self._name_host, ["hosts", "plan"])
@@ -78,55 +87,48 @@ class HeaderView(pn.viewable.Viewer):
     def _offer_ready(self, *_: Any) -> None:
         """A button for what ISLA has ready-made, where archives of the real sky may be asked."""
         offered = real_host(self._session) is not None
-        if offered and self._ready_button is None:
-            self._ready_button = pn.widgets.Button(label="ISLA", css_classes=["act", "host"], margin=0)
-            self._ready_button.on_click(self._toggle_ready)
-            self._row.insert(self._row.objects.index(self._list), self._ready_button)
-        if self._ready_button is not None:
-            self._ready_button.visible = offered
-        if not offered:
-            self._hide(self._ready)
+        if offered and self._ready is None:
+            self._ready = pn.widgets.Button(label="ISLA", css_classes=["act", "host"], margin=0)
+            self._ready.on_click(self._toggle_ready)
+            self._row.insert(self._row.objects.index(self._list), self._ready)
+        if self._ready is not None:
+            self._ready.visible = offered
+        if not offered and self._drawers.opened == ISLA:
+            self._toggle(ISLA)
 
-    def _toggle_ready(self, *_: Any) -> None:
-        """Open or close what ISLA has; it is built and asked when it is first looked at."""
-        shown = self._ready is not None and self._ready.__panel__().visible
-        if self._hosts is not None and self._session.comparing:
-            self._toggle()
-        self._hide(self._runs)
-        if self._ready is None:
-            self._ready = ReadyMadeView(self._session)
-            self._row.append(self._ready)
-        self._ready.__panel__().visible = not shown
-        if not shown:
-            self._ready.follow()
+    def _toggle(self, name: str) -> pn.viewable.Viewer | None:
+        """Open or close a drawer; the one that is open now."""
+        drawer = self._drawers.toggle(name)
+        self._session.comparing = self._drawers.opened == HOSTS
+        return drawer
 
-    @staticmethod
-    def _hide(drawer: pn.viewable.Viewer | None) -> None:
-        if drawer is not None:
-            drawer.__panel__().visible = False
-
-    def _toggle(self, *_: Any) -> None:
-        """Open or close the hosts; they are built when they are first looked at."""
-        self._session.comparing = not self._session.comparing
-        if self._hosts is None:
-            self._hosts = HostsView(self._session)
-            self._row.append(self._hosts)
-        self._hosts.__panel__().visible = self._session.comparing
-        self._hide(self._runs)
-        self._hide(self._ready)
+    def _toggle_hosts(self, *_: Any) -> None:
+        self._toggle(HOSTS)
 
     async def _toggle_runs(self, *_: Any) -> None:
-        """Open or close the list of runs."""
-        shown = self._runs is not None and self._runs.__panel__().visible
-        if self._hosts is not None and self._session.comparing:
-            self._toggle()
-        self._hide(self._ready)
-        if self._runs is None:
-            self._runs = RunsView(self._session)
-            self._row.append(self._runs)
-        self._runs.__panel__().visible = not shown
-        if not shown:
-            await self._runs.refresh()
+        drawer = self._toggle(RUNS)
+        if isinstance(drawer, RunsView):
+            await drawer.refresh()
+
+    def _toggle_gallery(self, *_: Any) -> None:
+        """What would be published is drawn while it is open."""
+        drawer = self._toggle(GALLERY)
+        if isinstance(drawer, GalleryView):
+            drawer.refresh()
+
+    def _toggle_ready(self, *_: Any) -> None:
+        """ISLA is asked while it is open."""
+        drawer = self._toggle(ISLA)
+        if isinstance(drawer, ReadyMadeView):
+            drawer.follow()
+
+    def _publish_all(self, *_: Any) -> None:
+        """Open the gallery, and publish there."""
+        drawer = self._drawers.open(GALLERY)
+        self._session.comparing = False
+        if isinstance(drawer, GalleryView):
+            drawer.refresh()
+            drawer.publish_all()
 
     def _ring(self, event: Any) -> None:
         """A run that ends while it is watched rings in the browsers that want it."""

@@ -14,6 +14,7 @@ from components.batches import BatchesView
 from components.job_words import INSTRUMENTS, job_name
 from components.words import Words
 from dashboard.errors import DashboardError
+from dashboard.gallery_desk import may_be_published, permission
 from dashboard.plan.job import Coming, Job
 from dashboard.runs.run_state import REVIEW, BatchState, RunState
 from dashboard.session import Session
@@ -44,8 +45,8 @@ def cells(run: RunState, jobs: Sequence[Job]) -> str:
     return "".join(f'<span class="group"><small>{escape(job_name(jobs[job]))}</small>{html}</span>' for job, html in sorted(shown.items()))
 
 
-def truth_line(run: RunState | None, jobs: Sequence[Job] = (), coming: Sequence[Coming] = ()) -> str:
-    """HTML of the whole line."""
+def truth_line(run: RunState | None, jobs: Sequence[Job] = (), coming: Sequence[Coming] = (), note: str = "") -> str:
+    """HTML of the whole line; `note` is what else holds of the run."""
     if run is None:
         return f'<div class="truth"><span class="quiet">{IDLE}</span></div>'
     head, _, rest = run.line_of_truth.partition(", ")
@@ -62,10 +63,11 @@ def truth_line(run: RunState | None, jobs: Sequence[Job] = (), coming: Sequence[
         word += f": the catalogue of {INSTRUMENTS[coming[0].instrument]} waits for you"
     awaiting = ", ".join(job_name(job) for job in coming)
     later = f'<span class="quiet">then, with the catalogue of the image: {escape(awaiting)}</span>' if coming else ""
+    noted = f'<span class="quiet">{escape(note)}</span>' if note else ""
     return (
         f'<div class="truth"><span class="told"><strong>{escape(head)}</strong>, {escape(rest)}</span>'
         f'<b class="tag {escape(run.state.replace(" ", "-"))}">{escape(word)}</b>{simulated}'
-        f'<span class="cells" role="img" aria-label="{escape(head)}">{cells(run, jobs)}</span>{later}{word_reason}{reasons}</div>'
+        f'<span class="cells" role="img" aria-label="{escape(head)}">{cells(run, jobs)}</span>{later}{noted}{word_reason}{reasons}</div>'
     )
 
 
@@ -79,7 +81,7 @@ class TruthView(pn.viewable.Viewer):
         self._row = pn.Row(self._html, css_classes=["truth-pane"], margin=0)
         self._buttons: dict[str, pn.widgets.Button] = {}
         self._batches: BatchesView | None = None
-        session.param.watch(self._refresh, "run")
+        session.param.watch(self._refresh, ["run", "product_version"])  # a run that is opened tells its plan after its state
         self._refresh()
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -93,14 +95,20 @@ class TruthView(pn.viewable.Viewer):
                 button.visible = False
             return
         if not self._buttons:
-            acts = {"Batches": self._open, "Retry failed": self._retry, "Cancel": self._cancel}
+            acts = {"Publish": self._publish, "Batches": self._open, "Retry failed": self._retry, "Cancel": self._cancel}
             for name, act in acts.items():
                 self._buttons[name] = pn.widgets.Button(label=name, css_classes=["act", "small"], margin=0)
                 self._buttons[name].on_click(act)
             self._row.extend(self._buttons.values())
         lost = run.state == "done with failures" or any(batch.state in {"failed", "cancelled"} for batch in run.batches)
-        for name, offered in {"Batches": True, "Retry failed": lost, "Cancel": not run.finished or run.state == REVIEW}.items():
+        look = self._session.look
+        allowed = look is not None and run.finished and bool(run.sum_version) and may_be_published(look.plan)
+        cancelling = not run.finished or run.state == REVIEW
+        for name, offered in {"Publish": allowed, "Batches": True, "Retry failed": lost, "Cancel": cancelling}.items():
             self._buttons[name].visible = offered
+
+    def _publish(self, *_: Any) -> None:
+        self._session.gallery_wished += 1
 
     def _open(self, *_: Any) -> None:
         """Show or hide the batches; their table is built when it is first looked at."""
@@ -125,4 +133,4 @@ class TruthView(pn.viewable.Viewer):
     @property
     def _line(self) -> str:
         run, look = self._session.run, self._session.look
-        return truth_line(run, look.plan.jobs, look.plan.coming) if run and look else truth_line(run)
+        return truth_line(run, look.plan.jobs, look.plan.coming, permission(look.plan)) if run and look else truth_line(run)

@@ -87,6 +87,7 @@ class Session(param.Parameterized):
     comparing = param.Boolean(default=False, doc="All hosts are looked at, not the chosen one alone.")
     beat = param.Integer(default=0, doc="Raised whenever the session has looked: what is made in the background may be there now.")
     plan_wished = param.Integer(default=0, doc="Raised when something selected has filled the request: its plan is to be shown.")
+    gallery_wished = param.Integer(default=0, doc="Raised when the watched run is to be published as its request allows, without a look.")
     selection: Any = param.ClassSelector(class_=Selection, doc="What is looked at, in every pane.")
 
     def __init__(self, settings: Settings, identity: Identity, **params: Any) -> None:

@@ -103,7 +103,8 @@ def make_plan(
         told.append(
             "upload_to_gallery is set, but what is simulated is never published."
             if request.host_type == SIMULATED
-            else "upload_to_gallery: nothing is sent by itself; when the run has ended, `gallery publish` with its id does it."
+            else "upload_to_gallery: nothing is sent by itself; when the run has ended, one click on Publish, or `gallery publish --yes` "
+            "with its id, publishes its products without another look."
         )
     return Plan(
         request=request.to_dict(),

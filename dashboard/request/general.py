@@ -110,8 +110,8 @@ class GeneralParameters(param.Parameterized):
     )
     upload_to_gallery = param.Boolean(
         False,
-        doc="Allow the result to be published in MMODA's gallery by gallery publish --yes; needs the role gallery contributor. "
-        "Nothing is sent by itself.",
+        doc="Allow the result to be published in MMODA's gallery by one click or gallery publish --yes; needs the role gallery "
+        "contributor. Nothing is sent by itself.",
     )
     E1_keV = param.Number(
         None,
