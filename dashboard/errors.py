@@ -21,6 +21,7 @@
     │   ├── NotAuthorized         403: a role is missing
     │   │   └── TokenRefused      403: the token is not accepted
     │   │       └── TokenExpired  403: the token was right once
+    │   ├── JobMixedUp            the product is that of another job
     │   └── UnsafePayload         the answer holds code; it is not decoded
     ├── ProductError
     │   ├── NotCombinable         e.g. a significance-only map
@@ -169,6 +170,10 @@ class TokenRefused(NotAuthorized):
 
 class TokenExpired(TokenRefused):
     """HTTP 403: the token has expired."""
+
+
+class JobMixedUp(DispatcherError):
+    """The dispatcher took two jobs for one: the product is that of other parameters."""
 
 
 class UnsafePayload(DispatcherError):

@@ -12,6 +12,7 @@ import numpy as np
 from astropy.io import fits
 
 from dashboard.dispatcher.data_unit import hdu_from_unit
+from dashboard.dispatcher.distinct import refuse_another
 from dashboard.dispatcher.failure import plain
 from dashboard.dispatcher.token import redact
 from dashboard.errors import EmptyProduct, MalformedAnswer
@@ -114,9 +115,12 @@ def decode_answer(document: Mapping[str, Any], batch: Batch, host: Host, *, toke
     ------
     EmptyProduct
         For the dispatcher's placeholder: an all-zero image.
+    JobMixedUp
+        When it is the product of another job.
     UnsafePayload, MalformedAnswer, ProductError
         When there is no product, or it is not what it should be.
     """
+    refuse_another(document, batch, host.name)
     products = decode_products(document)
     sent = document["products"].get("catalog")
     catalog = catalog_from_api(sent) if isinstance(sent, Mapping) else SourceCatalog()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from dashboard.dispatcher.answer import Answer, decode_answer
+from dashboard.dispatcher.distinct import sent_parameters
 from dashboard.dispatcher.failure import Abandoned, verdict
 from dashboard.errors import HostFailing, HostTimeout, HostUnreachable, JobStuck, MalformedAnswer
 from dashboard.hosts import Host
@@ -140,7 +141,7 @@ def obtain(
         The dispatcher has no record of the job; the backend could not compute it.
     HostUnreachable, HostTimeout, HostFailing, MalformedAnswer
         The transport failed.
-    RequestRefused, NotAuthorized, TokenExpired, UnsafePayload
+    RequestRefused, NotAuthorized, TokenExpired, UnsafePayload, JobMixedUp
         Asking again does not help.
     EmptyProduct
         The job ended without a result.
@@ -149,7 +150,7 @@ def obtain(
     """
     from dashboard.dispatcher.client import DispatcherClient  # loads oda_api: 3 s
 
-    client = DispatcherClient(host, batch.parameters, token=token, session_id=resume.session_id if resume else "")
+    client = DispatcherClient(host, sent_parameters(batch), token=token, session_id=resume.session_id if resume else "")
     if resume:
         client.job_id, client.query_status = resume.job_id, resume.query_status
     state = JobProgress(client.query_status, client.job_id or "", client.session_id, scw_total=len(batch.scw))

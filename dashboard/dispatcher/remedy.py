@@ -15,6 +15,7 @@ from dashboard.dispatcher.job_record import HostJob
 from dashboard.errors import (
     DashboardError,
     EmptyProduct,
+    JobMixedUp,
     NotAuthorized,
     RequestRefused,
     StorageFull,
@@ -132,6 +133,11 @@ REMEDIES: Final[tuple[Remedy, ...]] = (
         "an empty product",
         "Nothing is lost: these science windows hold nothing to image. The run stands without them.",
         kinds=(EmptyProduct,),
+    ),
+    Remedy(
+        "the product of another job",
+        "Start a run of these science windows with another s_max, and report it to the people who run this dispatcher.",
+        kinds=(JobMixedUp,),
     ),
     Remedy("an answer that holds code", "Tell the people who run this dispatcher.", kinds=(UnsafePayload,)),
     Remedy("no room on the disk", "Free some space; it goes on by itself.", kinds=(StorageFull,)),

@@ -66,7 +66,9 @@ def test_parameters_reach_the_server_in_the_form_it_reads(shared_data: Path) -> 
     catalog = {"cat_column_names": ["src_names"], "cat_column_list": [["null source"]]}
     extras = {"selected_catalog": catalog, "catalog_selected_objects": [1, 2], "image_scale_min": None}
     batch = image_batch(scw_list=["066500220010.001", "066500230010.001"], **extras)
-    with serving(recorded(shared_data, "04_dummy_sync_isgri_image")) as server:
+    final = document(shared_data, "04_dummy_sync_isgri_image")
+    final["products"]["analysis_parameters"]["scw_list"] = list(batch.scw)
+    with serving([answer(final)]) as server:
         obtain(batch, host(server.url))
     form = server.forms[0]
     assert form["scw_list"] == list(batch.scw)
