@@ -40,6 +40,8 @@ WHEN_EMPTY = {
     "src_name": "name or coordinates, e.g. Crab",
     "bands": "or several: 28-40, 40-80",
     "isdc_cat_url": "shipped catalogue",
+    "revolutions": "1554, 1556-1558",
+    "observations": "02200120001, …",
     "api_catalog_file": '{"cat_frame": "fk5", "cat_column_names": …',
 }
 BY_INSTRUMENT: dict[str, Callable[[str], float]] = {

@@ -51,7 +51,7 @@ class PositionView(pn.viewable.Viewer):
         self._take: pn.widgets.Button | None = None
         self._edit.param.watch(self._open, "value")
         session.ahead.param.watch(self._show, ["target", "problem"])
-        session.request.param.watch(self._show, ["src_name", "T1", "T2", "scw_list", "revolutions", *NAMES])
+        session.request.param.watch(self._show, ["src_name", "T1", "T2", "scw_list", "revolutions", "observations", *NAMES])
         session.param.watch(self._open_for_fault, "faults")
         self._show()
 

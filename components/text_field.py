@@ -12,6 +12,7 @@ from dashboard.errors import RequestError
 from dashboard.request.request import Request
 
 _BAND = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:-|–|to)\s*(\d+(?:\.\d+)?)\s*(?:keV)?\s*", re.IGNORECASE)
+_REVOLUTIONS = re.compile(r"\s*(\d{1,4})\s*(?:(?:-|–|to)\s*(\d{1,4})\s*)?")
 
 
 def times_text(value: Any) -> str:
@@ -47,10 +48,50 @@ def bands_of(text: str) -> list[list[float]]:
     return bands
 
 
+def revolutions_text(value: Any) -> str:
+    """Revolutions as they are typed; three or more in a row as 1554-1558."""
+    runs: list[list[int]] = []
+    for number in value:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
+
+
+def revolutions_of(text: str) -> list[int]:
+    """The revolutions of "1554, 1556-1558".
+
+    Raises
+    ------
+    RequestError
+        For a part that is none.
+    """
+    found: list[int] = []
+    for part in filter(str.strip, re.split(r"[,;]", text)):
+        match = _REVOLUTIONS.fullmatch(part)
+        if match is None or int(match[2] or match[1]) < int(match[1]):
+            raise RequestError(f"{part.strip()[:40]!r} is no revolution: write 1554, 1556-1558.", "revolutions")
+        found += range(int(match[1]), int(match[2] or match[1]) + 1)
+    return found
+
+
+def ids_text(value: Any) -> str:
+    """Ids as they are typed."""
+    return ", ".join(map(str, value))
+
+
+def ids_of(text: str) -> list[str]:
+    """The ids of "02200120001, 02200120002"."""
+    return text.replace(",", " ").replace(";", " ").split()
+
+
 CONVERTED: dict[str, tuple[Callable[[Any], str], Callable[[str], Any]]] = {
     "T1": (times_text, times_of),
     "T2": (times_text, times_of),
     "bands": (bands_text, bands_of),
+    "revolutions": (revolutions_text, revolutions_of),
+    "observations": (ids_text, ids_of),
 }
 """By parameter: its text, and back."""
 

@@ -68,7 +68,13 @@ def interval_values(spans: Spans) -> dict[str, Any]:
     """T1 and T2 of these intervals (IJD), in UTC to the second; what else would select science windows is emptied."""
     starts, stops = ([TimePoint("ijd", edge).isot[:19] for edge in edges] for edges in zip(*sorted(spans), strict=True))
     several = len(starts) > 1
-    return {"T1": starts if several else starts[0], "T2": stops if several else stops[0], "scw_list": [], "revolutions": []}
+    return {
+        "T1": starts if several else starts[0],
+        "T2": stops if several else stops[0],
+        "scw_list": [],
+        "revolutions": [],
+        "observations": [],
+    }
 
 
 def joined(spans: Spans, added: tuple[float, float]) -> tuple[tuple[float, float], ...]:

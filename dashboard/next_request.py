@@ -89,4 +89,5 @@ def catalogue_values(catalog: SourceCatalog, instrument: str) -> dict[str, Any]:
 def _same_windows(plan: Plan) -> dict[str, Any]:
     selection = ("src_name", "RA", "DEC", "zero_position", "radius", "T1", "T2", "scw_list", "revolutions")
     names = (*selection, "host_type", "osa_version", "data_version", "integral_data_rights", "s_max")
-    return {**{name: plan.request.get(name) for name in names}, "scw_archive": plan.request.get("scw_archive", "auto")}
+    later = {"scw_archive": "auto", "observations": []}  # a stored plan may lack them
+    return {**{name: plan.request.get(name) for name in names}, **{name: plan.request.get(name, usual) for name, usual in later.items()}}

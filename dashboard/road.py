@@ -55,7 +55,7 @@ def extended(settings: Settings, plan: Plan, **selection: Any) -> Plan:
     settings, plan
         Where it is computed, and what is so far.
     **selection
-        T1, T2, radius, revolutions, scw_list or scw_archive, as in a request; the rest is as it was.
+        T1, T2, radius, revolutions, observations, scw_list or scw_archive, as in a request; the rest is as it was.
 
     Raises
     ------
@@ -64,8 +64,8 @@ def extended(settings: Settings, plan: Plan, **selection: Any) -> Plan:
     """
     request = Request.from_dict({**plan.request, **selection})
     check(request, hosts=settings.hosts)
-    if "T2" in selection and (request.scw_list or request.revolutions):
-        raise RequestError("The run is made of listed science windows or revolutions, not of an interval: change that list.", "T2")
+    if request.selected_by and {"T1", "T2"} & {name for name, value in selection.items() if value != plan.request[name]}:
+        raise RequestError(f"The run is made of its {request.selected_by}, not of an interval: change that list.", "T2")
     host = host_for(settings, plan.host)
     pointings = find_pointings(request, plan.target, host)
     longer = replanned(plan, request, pointings)

@@ -55,7 +55,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "lc_time_bin": 5.0,
     },
 }
-_EXAMPLE_RESET = {"RA": 0.0, "DEC": 0.0, "zero_position": False, "scw_list": [], "revolutions": [], "bands": []}
+_EXAMPLE_RESET = {"RA": 0.0, "DEC": 0.0, "zero_position": False, "scw_list": [], "revolutions": [], "observations": [], "bands": []}
 
 
 def draft() -> Request:

@@ -37,9 +37,16 @@ class ScwArchive(Protocol):
         """Whether the good time of each instrument decides; asked after a first answer."""
 
     def windows(
-        self, spans: Sequence[TimeSpan], ra: float, dec: float, radius: float, data_version: str, instrument: str = ""
+        self,
+        spans: Sequence[TimeSpan],
+        ra: float,
+        dec: float,
+        radius: float,
+        data_version: str,
+        instrument: str = "",
+        observations: Collection[str] = (),
     ) -> Pointings:
-        """Those that an instrument can use; all of them when none is named."""
+        """Those that an instrument can use; all of them when none is named. With observations, those that belong to any of them."""
 
     def sightings(self, spans: Sequence[TimeSpan], ra: float, dec: float, radius: float, data_version: str) -> Sightings:
         """All, with what decides whether they can be used."""

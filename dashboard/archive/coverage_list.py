@@ -12,9 +12,7 @@ from dashboard.archive.sightings import Sightings
 from dashboard.archive.snapshot import around, read_snapshot
 from dashboard.errors import ArchiveUnavailable
 from dashboard.hosts import Host
-from dashboard.request.times import MISSION, TimePoint, TimeSpan
-
-WHOLE_MISSION = TimeSpan(*(TimePoint("utc", moment) for moment in MISSION))
+from dashboard.request.times import WHOLE_MISSION
 
 log = logging.getLogger(__name__)
 

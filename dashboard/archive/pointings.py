@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 from astropy.coordinates import angular_separation
@@ -13,12 +15,22 @@ from numpy.typing import NDArray
 VERSION_SUFFIX = {"CONS": "001", "NRT": "000"}
 SNAPSHOT_OF = "a snapshot of "
 """How `Pointings.origin` begins when no archive answered, but a file that was made earlier."""
+_OBSERVATION = re.compile(r"(?<!\d)\d{11}(?!\d)")
 _COLUMNS = ("ra_scx", "dec_scx", "ra_scz", "dec_scz", "tstart", "tstop", "telapse")
 
 
 def revolution(swid: str) -> int:
     """Revolution of a science window id RRRRPPPPSSSF."""
     return int(swid[:4])
+
+
+def observation_ids(words: Sequence[Any]) -> tuple[str, ...]:
+    """Of each word of an archive the ids of observations in it, joined by blanks.
+
+    ISDC writes AATPPPPOOOO and, for amalgamated observations, a list with commas in which "(C)" marks the core one (its page on
+    `integral_rev3_scw`).
+    """
+    return tuple(" ".join(_OBSERVATION.findall("" if word is None else str(word))) for word in words)
 
 
 def utc_now() -> str:
@@ -52,6 +64,11 @@ class Pointings:
         Of each science window, such as "001"; empty when the archive tells of none, "" where it does not tell of one.
     public
         1 for public data, 0 for private ones, -1 where the archive does not tell; empty when it tells of none.
+    observation
+        Ids of the observations each belongs to, 11 digits, joined by blanks where there are several; empty when the archive tells of
+        none, "" where it does not tell of one.
+    good
+        By instrument, where the archive tells: seconds of good data, NaN where it does not tell of one.
     """
 
     swid: tuple[str, ...]
@@ -67,6 +84,8 @@ class Pointings:
     asked: str = ""
     version: tuple[str, ...] = ()
     public: tuple[int, ...] = ()
+    observation: tuple[str, ...] = ()
+    good: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.swid)
@@ -85,7 +104,14 @@ class Pointings:
             asked=self.asked,
             version=tuple(self.version[i] for i in rows) if self.version else (),
             public=tuple(self.public[i] for i in rows) if self.public else (),
+            observation=tuple(self.observation[i] for i in rows) if self.observation else (),
+            good={name: seconds[indices] for name, seconds in self.good.items()},
         )
+
+    def of_observations(self, wanted: Collection[str]) -> NDArray[np.intp]:
+        """Rows that belong to any of these observations, ascending."""
+        chosen = set(wanted)
+        return np.flatnonzero([not chosen.isdisjoint(ids.split()) for ids in self.observation])
 
     def off_axis(self, ra: float, dec: float) -> NDArray[np.float64]:
         """Angle between telescope axis and a direction (degrees), degrees, (n,)."""

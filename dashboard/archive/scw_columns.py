@@ -1,6 +1,6 @@
 """Which columns of an archive's table of science windows are which of ours, and how they are read.
 
-HEASARC's `intscw` and `intscwpub` mirror ISDC's table (`scw_id`, `scw_ver`, `ra_x`/`ra`, `start_date`, `ps`, `good_isgri`, ...;
+HEASARC's `intscw` and `intscwpub` mirror ISDC's table (`scw_id`, `scw_ver`, `ra_x`/`ra`, `start_date`, `ps`, `obs_id`, `good_isgri`, ...;
 https://heasarc.gsfc.nasa.gov/W3Browse/all/intscw.html, dates in UTC, MJD over TAP). ISLA calls times `starttime` and `endtime`,
 positions `ra` and `dec` (its `ila.cons_pub_obs`, as astroquery.esa.integral asks it) and science windows `scwid`.
 Names are matched without regard to case, so that a column that was renamed to another of these is still found.
@@ -8,7 +8,7 @@ Names are matched without regard to case, so that a column that was renamed to a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -16,7 +16,7 @@ import numpy as np
 from astropy.time import Time
 from numpy.typing import NDArray
 
-from dashboard.archive.pointings import utc_now
+from dashboard.archive.pointings import observation_ids, utc_now
 from dashboard.archive.sightings import rights
 from dashboard.request.times import FIRST_NUMBER_READ_AS_MJD, IJD_0_MJD, TimePoint
 
@@ -29,6 +29,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "version": ("scw_ver", "swver"),
     "rights": ("ps",),
     "released": ("public_date",),
+    "observation": ("obs_id", "obsid"),
     "isgri": ("good_isgri",),
     "jemx1": ("good_jemx1",),
     "jemx2": ("good_jemx2",),
@@ -83,6 +84,15 @@ class Layout:
     def bound(self, swid: str) -> str:
         """An id as a condition on ids has to name it."""
         return f"'{swid}'" if self.quoted else str(int(swid))
+
+    def among(self, observations: Iterable[str]) -> str:
+        """The condition that a science window belongs to one of these observations: the column may list several, or a part of one."""
+        name = self.names["observation"]
+        return " OR ".join(f"{name} LIKE '%{observation}%'" for observation in observations)
+
+    def observations(self, table: Mapping[str, NDArray[np.object_]]) -> tuple[str, ...]:
+        """As of `Pointings.observation`, (n,), empty where the table has no such column."""
+        return observation_ids(table[self.names["observation"]].tolist()) if "observation" in self.names else ()
 
     def ids(self, table: Mapping[str, NDArray[np.object_]]) -> list[str]:
         """Ids as text, with version where they have one, (n,)."""

@@ -15,7 +15,7 @@ from dashboard.archive.sightings import MIN_GOOD_SECONDS
 from dashboard.errors import NoScienceWindows
 from dashboard.hosts import Host
 from dashboard.request.request import Request
-from dashboard.request.times import TimePoint, TimeSpan
+from dashboard.request.times import WHOLE_MISSION, TimePoint, TimeSpan
 
 SAMPLE_SEED = 0
 WHOLE_SKY_DEG = 180.0
@@ -30,7 +30,7 @@ def find_pointings(request: Request, target: Target, host: Host, client: httpx.C
     Parameters
     ----------
     request
-        Selects by scw_list, else by revolutions, else by T1 and T2; the latter two within the instrument's radius of the target.
+        Selects by scw_list, else by revolutions, observations, or T1 and T2; these within the instrument's radius of the target.
         `scw_archive` says which archives are asked.
     target
         Direction the radius is counted from.
@@ -61,6 +61,12 @@ def _found(request: Request, target: Target, archive: ScwArchive) -> dict[str, P
         found[instrument] = found[twin] if shared else _around(request, target, archive, instrument)
     if not any(map(len, found.values())):
         raise _nothing(request, target, archive.knows_good_times)
+    here = {observation for windows in found.values() for ids in windows.observation for observation in ids.split()}
+    if missing := [observation for observation in request.observation_ids if observation not in here]:
+        raise NoScienceWindows(
+            f"{len(missing)} of the {len(request.observation_ids)} observations have no usable {request.data_version} science window "
+            f"within the radius of {target.name}: {_shortened(missing)}; remove them, or enlarge radius."
+        )
     return found
 
 
@@ -85,6 +91,9 @@ def stratified_sample(total: int, size: int, seed: int = SAMPLE_SEED) -> NDArray
 
 
 def _around(request: Request, target: Target, archive: ScwArchive, instrument: str) -> Pointings:
+    if request.observations:
+        around = (target.ra, target.dec, request.radius_for(instrument), request.data_version, instrument)
+        return archive.windows([WHOLE_MISSION], *around, request.observation_ids)
     revolutions = sorted(set(request.revolutions))
     spans = _runs(revolutions) if revolutions else request.times
     found = archive.windows(spans, target.ra, target.dec, request.radius_for(instrument), request.data_version, instrument)
@@ -93,8 +102,12 @@ def _around(request: Request, target: Target, archive: ScwArchive, instrument: s
 
 def _nothing(request: Request, target: Target, good: bool) -> NoScienceWindows:
     revolutions = sorted(set(request.revolutions))
-    when = f"in revolutions {_shortened(map(str, revolutions))}" if revolutions else _described(request.times)
-    way_out = "name other revolutions" if revolutions else "widen T1 to T2"
+    if request.observations:
+        when, way_out = f"in observations {_shortened(request.observation_ids)}", "name other observations"
+    elif revolutions:
+        when, way_out = f"in revolutions {_shortened(map(str, revolutions))}", "name other revolutions"
+    else:
+        when, way_out = _described(request.times), "widen T1 to T2"
     radius = max(request.radius_for(instrument) for instrument in request.instruments)
     return NoScienceWindows(
         f"No {request.data_version} science window of more than {MIN_GOOD_SECONDS} s{' of good data' if good else ''} points within "

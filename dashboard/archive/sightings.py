@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.archive.pointings import Pointings
+from dashboard.errors import ArchiveUnavailable
 
 MIN_GOOD_SECONDS = 500
 SCIENCE_MODE = 41
@@ -61,6 +62,14 @@ def usable(
     seconds = good.get(instrument, np.full(len(telapse), np.nan))
     enough = np.where(np.isfinite(seconds), seconds, telapse) > MIN_GOOD_SECONDS
     return enough & science if instrument == "isgri" else enough
+
+
+def tells_no_observations(name: str) -> ArchiveUnavailable:
+    """The error of an archive that is asked for observations and does not know which science windows belong to them."""
+    return ArchiveUnavailable(
+        f"{name} does not tell which observation a science window belongs to: give T1 and T2, revolutions or scw_list, "
+        "or choose another scw_archive."
+    )
 
 
 def in_science_mode(modes: Sequence[Any]) -> NDArray[np.bool_]:

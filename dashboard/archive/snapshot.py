@@ -76,6 +76,8 @@ def write_snapshot(path: Path, sightings: Sightings) -> None:
     windows = sightings.pointings
     columns = [fits.Column("SWID", "12A", array=np.array(windows.swid, dtype="S12"))]
     columns.append(fits.Column("SCW_VER", "3A", array=np.array(windows.version or ("",) * len(windows), dtype="S3")))
+    if windows.observation:
+        columns.append(fits.Column("OBS_ID", f"{max(map(len, windows.observation))}A", array=np.array(windows.observation, dtype=str)))
     columns += [fits.Column(name, "D", unit=unit, array=getattr(windows, ours)) for ours, (name, unit) in _COLUMNS.items()]
     columns.append(fits.Column("SCIENCE", "L", array=sightings.science))
     columns.append(fits.Column("PUBLIC", "I", array=sightings.public))
@@ -110,6 +112,7 @@ def read_snapshot(path: Path) -> Sightings:
             columns: dict[str, Any] = {ours: np.array(table[name], dtype=float) for ours, (name, _) in _COLUMNS.items()}
             science, public = np.array(table["SCIENCE"], dtype=bool), np.array(table["PUBLIC"], dtype=np.int8)
             good = {name[5:].lower(): np.array(table[name], dtype=float) for name in table.names if name.startswith("GOOD_")}
+            observation = tuple(str(ids).strip() for ids in table["OBS_ID"]) if "OBS_ID" in table.names else ()
             asked, origin, index = (str(header[name]) for name in ("ASKED", "ARCHIVE", "INDEXVER"))
     except (OSError, KeyError, ValueError, TypeError, AttributeError):
         raise ArchiveError(f"{path} is no snapshot of an archive: make it again with `integral-dashboard archive snapshot`.") from None
@@ -121,6 +124,8 @@ def read_snapshot(path: Path) -> Sightings:
         asked=asked,
         version=version if any(version) else (),
         public=tuple(public.tolist()) if (public >= 0).any() else (),
+        observation=observation,
+        good=good,
     )
     return Sightings(pointings, science, public, good)
 
@@ -136,14 +141,18 @@ def _joined(parts: list[Sightings]) -> Sightings:
     good = {name: np.concatenate([part.good.get(name, np.full(len(part), np.nan)) for part in parts]) for name in names}
     lists = [part.pointings for part in parts]
     public = np.concatenate([part.public for part in parts])
+    observation = tuple(ids for windows in lists for ids in windows.observation or ("",) * len(windows))
+    columns: dict[str, Any] = {ours: np.concatenate([getattr(windows, ours) for windows in lists]) for ours in _COLUMNS}
     whole = Pointings(
         tuple(swid for windows in lists for swid in windows.swid),
-        **{ours: np.concatenate([getattr(windows, ours) for windows in lists]) for ours in _COLUMNS},
+        **columns,
         index_version="+".join(sorted({windows.index_version for windows in lists} - {""})),
         origin=lists[0].origin,
         asked=lists[-1].asked,
         version=tuple(word for windows in lists for word in windows.version or ("",) * len(windows)),
         public=tuple(public.tolist()),
+        observation=observation if any(observation) else (),
+        good=good,
     )
     _, rows = np.unique(np.array(whole.swid, dtype=str), return_index=True)
     return Sightings(whole, np.concatenate([part.science for part in parts]), public, good).take(rows)

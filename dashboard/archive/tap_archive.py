@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import httpx
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from dashboard.archive.fetching import SERVICE_SECONDS
 from dashboard.archive.pointings import Pointings, utc_now
 from dashboard.archive.scw_columns import INSTRUMENTS, Layout
-from dashboard.archive.sightings import Sightings
+from dashboard.archive.sightings import Sightings, tells_no_observations
 from dashboard.archive.tap import TapService
 from dashboard.errors import ArchiveError, ArchiveUnavailable
 from dashboard.request.times import TimeSpan
@@ -61,7 +62,14 @@ class TapArchive:
         return self._found is not None and bool(self._found[1].names.keys() & set(INSTRUMENTS))
 
     def windows(
-        self, spans: Sequence[TimeSpan], ra: float, dec: float, radius: float, data_version: str, instrument: str = ""
+        self,
+        spans: Sequence[TimeSpan],
+        ra: float,
+        dec: float,
+        radius: float,
+        data_version: str,
+        instrument: str = "",
+        observations: Collection[str] = (),
     ) -> Pointings:
         """Pointings (no slews) with enough good data of an instrument that overlap any span, within `radius` of a direction.
 
@@ -75,27 +83,39 @@ class TapArchive:
             "CONS" or "NRT": versions of the science windows that count. Where the archive tells none, all are taken as consolidated.
         instrument
             Its good time decides where the archive tells it, else the elapsed time. "": all, short ones among them.
+        observations
+            Only those that belong to one of them; all when none is named.
 
         Raises
         ------
         ArchiveError
             When the archive refuses the question, or has more to say than it sends.
         ArchiveUnavailable
-            When it does not answer usefully, or cannot tell which science windows are near-real-time ones.
+            When it does not answer usefully, or cannot tell which science windows are near-real-time ones, or to which observation
+            they belong.
         """
-        found = self.sightings(spans, ra, dec, radius, data_version)
+        found = self._sightings(spans, ra, dec, radius, data_version, observations)
         return found.take(np.flatnonzero(found.usable(instrument))).pointings if instrument else found.pointings
 
     def sightings(self, spans: Sequence[TimeSpan], ra: float, dec: float, radius: float, data_version: str) -> Sightings:
         """As `windows`, of all instruments, short ones among them."""
+        return self._sightings(spans, ra, dec, radius, data_version, ())
+
+    def _sightings(
+        self, spans: Sequence[TimeSpan], ra: float, dec: float, radius: float, data_version: str, observations: Collection[str]
+    ) -> Sightings:
         table, layout = self._table()
+        if observations and "observation" not in layout.names:
+            raise tells_no_observations(self._name)
         if data_version == "NRT" and "version" not in layout.names:
             raise ArchiveUnavailable(
                 f"{self._name} does not tell near-real-time from consolidated science windows: choose data_version CONS, "
                 "or another scw_archive."
             )
-        parts = [self._read(rows, layout, data_version) for rows in self._rows(table, layout, spans, ra, dec, radius)]
+        parts = [self._read(rows, layout, data_version) for rows in self._rows(table, layout, spans, ra, dec, radius, observations)]
         whole = _once(parts, f"{self._service.url} {table}")
+        if observations:  # a pattern may fit what is longer
+            whole = whole.take(whole.pointings.of_observations(observations))
         return whole if radius >= WHOLE_SKY_DEG else whole.take(np.flatnonzero(whole.pointings.off_axis(ra, dec) < radius))
 
     def _table(self) -> tuple[str, Layout]:
@@ -119,17 +139,18 @@ class TapArchive:
         raise ArchiveUnavailable(f"{' '.join(refusals)} Choose another scw_archive.")
 
     def _rows(
-        self, table: str, layout: Layout, spans: Sequence[TimeSpan], ra: float, dec: float, radius: float
+        self, table: str, layout: Layout, spans: Sequence[TimeSpan], ra: float, dec: float, radius: float, observations: Collection[str]
     ) -> Iterator[Mapping[str, NDArray[np.object_]]]:
         names = layout.names
         cone = ""
         if radius < WHOLE_SKY_DEG:
             circle = f"CIRCLE('ICRS',{ra:.6f},{dec:.6f},{radius + MARGIN_DEG:.4f})"
             cone = f"CONTAINS(POINT('ICRS',{names['ra']},{names['dec']}),{circle})=1 AND "
+        named = f"({layout.among(observations)}) AND " if observations else ""
         columns = ",".join(dict.fromkeys(names.values()))
         for first in range(0, len(spans), SPANS_A_QUESTION):
             during = " OR ".join(f"({_overlap(layout, span)})" for span in spans[first : first + SPANS_A_QUESTION])
-            yield self._service.query(f"SELECT {columns} FROM {table} WHERE {cone}({during})")
+            yield self._service.query(f"SELECT {columns} FROM {table} WHERE {cone}{named}({during})")
 
     def _read(self, table: Mapping[str, NDArray[np.object_]], layout: Layout, data_version: str) -> Sightings:
         """Rows of pointings of the version asked; those that point nowhere are none."""
@@ -152,6 +173,7 @@ class TapArchive:
         unknown = np.full(len(swid), np.nan)
         public, versions = layout.public(table), tuple(own for own, keep in zip(version, wanted, strict=True) if keep)
         pointings = Pointings(swid, ra, dec, unknown, unknown, start, stop, (stop - start) * SECONDS_A_DAY, version=versions)
+        pointings = replace(pointings, observation=layout.observations(table), good=good)
         return Sightings(pointings, np.ones(len(swid), dtype=bool), public, good).take(np.flatnonzero(np.isfinite(ra) & np.isfinite(dec)))
 
 
@@ -186,6 +208,7 @@ def _once(parts: Sequence[Sightings], origin: str) -> Sightings:
     }
     public = np.concatenate([np.empty(0, dtype=np.int8), *(part.public for part in parts)])
     good = {name: np.concatenate([part.good[name] for part in parts]) for name in (parts[0].good if parts else ())}
+    observations = tuple(ids for part in parts for ids in part.pointings.observation)
     pointings = Pointings(
         tuple(ids.tolist()),
         **columns,
@@ -193,5 +216,7 @@ def _once(parts: Sequence[Sightings], origin: str) -> Sightings:
         asked=utc_now(),
         version=tuple(versions.tolist()) if versions.any() else (),
         public=tuple(public.tolist()) if (public >= 0).any() else (),
+        observation=observations if any(observations) else (),
+        good=good,
     )
     return Sightings(pointings, np.ones(len(ids), dtype=bool), public, good).take(last)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -13,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.archive.fetching import SERVICE_SECONDS, WebService
-from dashboard.archive.pointings import Pointings, utc_now
-from dashboard.archive.sightings import MIN_GOOD_SECONDS, Sightings, in_science_mode, rights
+from dashboard.archive.pointings import Pointings, observation_ids, utc_now
+from dashboard.archive.sightings import MIN_GOOD_SECONDS, Sightings, in_science_mode, rights, tells_no_observations
 from dashboard.errors import ArchiveError, ArchiveUnavailable, RequestError
 from dashboard.request.times import FIRST_NUMBER_READ_AS_MJD, TimePoint, TimeSpan
 
@@ -91,17 +92,35 @@ class Timesystem:
         return moments[0], moments[1]
 
     def windows(
-        self, spans: Sequence[TimeSpan], ra: float, dec: float, radius: float, data_version: str, instrument: str = ""
+        self,
+        spans: Sequence[TimeSpan],
+        ra: float,
+        dec: float,
+        radius: float,
+        data_version: str,
+        instrument: str = "",
+        observations: Collection[str] = (),
     ) -> Pointings:
-        """Those of `scwlist` that are long enough for an instrument, IBIS in science mode for ISGRI; all when none is named."""
-        if not instrument:
-            return self.scwlist(spans, ra, dec, radius, data_version, min_good=0)
-        found = self.scwlist(spans, ra, dec, radius, data_version, MIN_GOOD_SECONDS if instrument == "isgri" else 0)
-        return found.take(np.flatnonzero(found.telapse > MIN_GOOD_SECONDS))
+        """Those of `scwlist` that are long enough for an instrument, IBIS in science mode for ISGRI; all when none is named.
+
+        With observations, those that belong to any of them: ArchiveUnavailable where the index has no column `OBS_ID`, which none is
+        known to have but the simulated one.
+        """
+        shortest = MIN_GOOD_SECONDS if instrument == "isgri" else 0
+        found, more = self.table(spans, ra, dec, radius, data_version, shortest, ("OBS_ID",) if observations else ())
+        if observations:
+            ids = observation_ids(more["OBS_ID"].tolist())
+            if len(found) and not any(ids):
+                raise tells_no_observations(f"The timesystem ({self._service.url})")
+            found = replace(found, observation=ids)
+            found = found.take(found.of_observations(observations))
+        return found.take(np.flatnonzero(found.telapse > MIN_GOOD_SECONDS)) if instrument else found
 
     def sightings(self, spans: Sequence[TimeSpan], ra: float, dec: float, radius: float, data_version: str) -> Sightings:
         """All of `scwlist`, short ones among them, with mode and rights where the index has them."""
-        pointings, more = self.table(spans, ra, dec, radius, data_version, min_good=0, more=("IBISMODE", "PS"))
+        pointings, more = self.table(spans, ra, dec, radius, data_version, min_good=0, more=("IBISMODE", "PS", "OBS_ID"))
+        ids = observation_ids(more["OBS_ID"].tolist())
+        pointings = replace(pointings, observation=ids if any(ids) else ())
         return Sightings(pointings, in_science_mode(more["IBISMODE"].tolist()), rights(more["PS"].tolist()))
 
     def scwlist(

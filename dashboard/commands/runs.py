@@ -51,9 +51,11 @@ def add_to(commands: Any) -> None:
     add("cancel", _cancel, "ask no more; MMODA goes on computing what was sent")
     retry = add("retry", _retry, "ask failed and cancelled batches again")
     retry.add_argument("--batch", type=int, nargs="+", help="only these, by their numbers")
-    extend = add("extend", _extend, "another interval or radius: only batches that are new are asked")
+    extend = add("extend", _extend, "another interval, list or radius: only batches that are new are asked")
     for name in ("T1", "T2"):
         extend.add_argument(f"--{name}", help="as in a request")
+    extend.add_argument("--revolutions", type=int, nargs="+", help="all of them, instead of those the run is made of")
+    extend.add_argument("--observations", nargs="+", help="all of them, by their ids of 11 digits")
     extend.add_argument("--radius", type=float, help="degrees")
     exclude = add("exclude", _exclude, "leave batches out of the sums, or science windows out of the run")
     exclude.add_argument("--batch", type=int, nargs="+", help="by their numbers; nothing is asked again")
@@ -168,9 +170,10 @@ def _extend(options: argparse.Namespace) -> int:
     from dashboard.runs.capacity import refuse_without_room
 
     settings, store = _store()
-    changes = {name: value for name in ("T1", "T2", "radius") if (value := getattr(options, name)) is not None}
+    names = ("T1", "T2", "revolutions", "observations", "radius")
+    changes = {name: value for name in names if (value := getattr(options, name)) is not None}
     if not changes:
-        raise RequestError("Nothing to extend by: give --T1, --T2 or --radius.")
+        raise RequestError("Nothing to extend by: give --T1, --T2, --revolutions, --observations or --radius.")
     before = store.plan(options.run_id)
     plan = extended(settings, before, **changes)
     _tell(notice for notice in plan.notices if notice not in before.notices)

@@ -18,7 +18,10 @@ from dashboard.observatory.isgri import unit_vectors
 Array = NDArray[np.float64]
 SCIENCE_MODE = 41
 INDEX_VERSION = "20250301000000"
-COLUMNS = (*("SWID", "SW_TYPE", "REVOL", "RA_SCX", "DEC_SCX", "RA_SCZ", "DEC_SCZ"), *("TSTART", "TSTOP", "TELAPSE", "IBISMODE", "PS"))
+COLUMNS = (
+    *("SWID", "SW_TYPE", "REVOL", "RA_SCX", "DEC_SCX", "RA_SCZ", "DEC_SCZ"),
+    *("TSTART", "TSTOP", "TELAPSE", "IBISMODE", "PS", "OBS_ID"),
+)
 _SLEW = 150.0  # seconds
 _DURATION = np.array([3550.0, 2000.0, 2200.0, 3600.0])  # seconds, by pattern
 _USABLE = (0.08, 0.76)  # of the revolution's period, outside the belts and without losses
@@ -38,6 +41,8 @@ class History:
         IJD (TT).
     ibis_mode
         41 in science mode.
+    observation
+        Id of the observation, 11 digits as an integer; a slew has that of its end.
     """
 
     swid: NDArray[np.int64]
@@ -46,6 +51,7 @@ class History:
     tstart: Array
     tstop: Array
     ibis_mode: NDArray[np.int64]
+    observation: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.swid)
@@ -97,6 +103,8 @@ class History:
                 return self.telapse[rows].tolist()
             case "IBISMODE":
                 return self.ibis_mode[rows].tolist()
+            case "OBS_ID":
+                return [f"{number:011d}" for number in self.observation[rows].tolist()]
             case "PS":
                 return ["public"] * len(rows)
         raise KeyError(name)
@@ -178,7 +186,8 @@ def history() -> History:
 
     swid = revolution[block] * 10**8 + number * 10**4 + 10
     mode = np.where(chance.uniform(np.arange(len(block)), "mode") < 0.03, 43, SCIENCE_MODE)
-    pointings = History(swid, axis, _perpendicular(axis, sun((begin + end) / 2)[block]), tstart, tstop, mode)
+    observation = programme.observations(field, begin)[block]
+    pointings = History(swid, axis, _perpendicular(axis, sun((begin + end) / 2)[block]), tstart, tstop, mode, observation)
     return _with_slews(pointings, revolution[block])
 
 
@@ -198,4 +207,5 @@ def _with_slews(p: History, revolution: NDArray[np.int64]) -> History:
         merged(p.tstart, p.tstop[before]),
         merged(p.tstop, p.tstart[after]),
         np.concatenate([p.ibis_mode, p.ibis_mode[before]])[order],
+        np.concatenate([p.observation, p.observation[after]])[order],
     )

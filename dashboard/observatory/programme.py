@@ -48,6 +48,8 @@ FIELDS: Final[dict[str, tuple[float, float, int]]] = {  # RA, Dec (degrees), sha
     "V404 Cyg": (306.0, 33.9, 0),
 }
 NAMES: Final = tuple(FIELDS)
+_GENERAL: Final = 2  # type of a general programme
+_PAUSE: Final = 10.0  # days
 DIRECTIONS: Final = np.array([FIELDS[name][:2] for name in NAMES])
 SHARES: Final = np.array([FIELDS[name][2] for name in NAMES], float)
 
@@ -69,6 +71,27 @@ def campaigns() -> dict[int, int]:
     table |= dict.fromkeys((11, 12, 14, 16, 18, 19, 25, 628, 1143, 1144, 1560), NAMES.index("Cyg X-1"))
     table |= dict.fromkeys((81, 82, 83, 84, 85, 137, 138, 139, 373, 374, 375), NAMES.index("Vela"))
     return table
+
+
+def observations(field: NDArray[np.int64], begin: Array) -> NDArray[np.int64]:
+    """Ids of the observations that visits belong to, of 11 digits as ISOC gives them (AATPPPPOOOO): announcement, type, proposal, number.
+
+    An announcement is a year of the mission, a proposal a field; visits of it less than 10 days apart are one observation.
+
+    Parameters
+    ----------
+    field, begin
+        (n,) number of the field and IJD of each visit, in time order.
+    """
+    order = np.lexsort((begin, field))
+    announcement = ((begin - begin[0]) // 365.25).astype(np.int64) + 1
+    proposal = announcement * 10**5 + _GENERAL * 10**4 + field + 1
+    other = np.diff(proposal[order], prepend=-1) != 0
+    count = np.cumsum(other | (np.diff(begin[order], prepend=-np.inf) > _PAUSE))
+    number = count - np.maximum.accumulate(np.where(other, count, 0)) + 1
+    out = np.empty(len(field), np.int64)
+    out[order] = proposal[order] * 10**4 + number
+    return out
 
 
 def offsets(pattern: NDArray[np.int64], index: NDArray[np.int64]) -> tuple[Array, Array]:

@@ -5,7 +5,7 @@ Built once a target; every question afterwards is arithmetic on arrays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dashboard.archive.pointings import SNAPSHOT_OF, revolution
 from dashboard.archive.resolver import Target
 from dashboard.archive.sightings import Sightings, usable
+from dashboard.errors import RequestError
 from dashboard.plan import cells
 from dashboard.plan.sensitivity import coded_fraction, vignetting
 from dashboard.products.instrument import instrument_of
@@ -106,6 +107,8 @@ class Coverage:
         Fraction of ISGRI that the target illuminates, NaN where the roll is unknown, and of JEM-X's area on axis.
     science, public, good
         As of `Sightings`.
+    observation
+        As of `Pointings`.
     origin
         Who listed them.
     """
@@ -125,6 +128,7 @@ class Coverage:
     science: Mask
     public: NDArray[np.int8]
     good: Mapping[str, Floats] = field(default_factory=dict)
+    observation: tuple[str, ...] = ()
     origin: str = ""
 
     @classmethod
@@ -148,6 +152,7 @@ class Coverage:
             science=sightings.science,
             public=sightings.public,
             good=sightings.good,
+            observation=windows.observation,
             origin=windows.origin,
         )
 
@@ -196,6 +201,18 @@ class Coverage:
     def rows(self, swids: Sequence[str]) -> Rows:
         """Indices, ascending, of science windows by their ids (without version); those that it does not hold are left out."""
         return np.flatnonzero(np.isin(self.keys, cells.keys(swids)))
+
+    def of_observations(self, wanted: Collection[str]) -> Mask:
+        """Those that belong to any of these observations (ids of 11 digits), (n,).
+
+        Raises
+        ------
+        RequestError
+            When who listed them does not tell of observations.
+        """
+        if not self.observation:
+            raise RequestError("Who listed this coverage tells of no observations: Plan asks the archives for them.")
+        return np.array([not set(wanted).isdisjoint(ids.split()) for ids in self.observation], dtype=bool)
 
     def revolution_span(self, start: float, stop: float) -> tuple[int, int] | None:
         """First and last revolution of an interval (IJD); None when it holds no science window."""

@@ -114,7 +114,7 @@ def forecast(coverage: Coverage, request: Request, spans: Sequence[Span], roles:
     coverage
         Of the request's target and data_version, as far around it as the largest radius.
     request
-        As it would be sent. A list of science windows counts as it is, whatever the spans.
+        As it would be sent. Listed science windows and observations count as they are, whatever the spans.
     spans
         Of the request, see `spans_of`; or others, that T1 and T2 are to become.
     roles
@@ -165,15 +165,18 @@ def forecast(coverage: Coverage, request: Request, spans: Sequence[Span], roles:
 
 
 def spans_of(request: Request, coverage: Coverage) -> tuple[Span, ...]:
-    """The intervals of a request, IJD, where revolutions and listed science windows are those that the coverage holds.
+    """The intervals of a request, IJD, where revolutions, observations and listed science windows are those that the coverage holds.
 
     Raises
     ------
     RequestError
-        When T1 and T2 are no intervals, or scw_list holds what is no pointing.
+        When T1 and T2 are no intervals, scw_list holds what is no pointing, or the coverage knows no observations.
     """
     if request.scw_ids:
         rows = coverage.rows(request.scw_ids)
+        first, last = rows, rows
+    elif request.observations:
+        rows = np.flatnonzero(coverage.of_observations(request.observation_ids))
         first, last = rows, rows
     elif request.revolutions:
         numbers = np.intersect1d(request.revolutions, coverage.revolution)
@@ -200,7 +203,8 @@ def _rows(coverage: Coverage, request: Request, instrument: str, spans: Sequence
     """The science windows of an instrument: those of a list as they are, all others as they are seen."""
     if request.scw_ids:
         return coverage.rows(request.scw_ids)
-    return coverage.selected(instrument, request.radius_for(instrument), spans)
+    rows = coverage.selected(instrument, request.radius_for(instrument), spans)
+    return rows[coverage.of_observations(request.observation_ids)[rows]] if request.observations else rows
 
 
 def _batches(coverage: Coverage, rows: Rows, instrument: str, product: str, request: Request) -> tuple[range, ...]:

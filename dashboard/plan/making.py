@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.archive.pointings import Pointings
+from dashboard.archive.pointings import Pointings, revolution
 from dashboard.archive.reference_catalog import reference_catalog
 from dashboard.archive.resolver import Target
 from dashboard.archive.selection import SAMPLE_SEED, sampled
@@ -98,7 +98,8 @@ def make_plan(
         told += [*remarks, *warnings(seen, instrument)]
         for product, energies in _bands(request, instrument, extractions):
             maker.add(instrument, product, energies, windows, lists[instrument], target.name)
-    told = [*told_of(request, target), *target.notes, *_sampled(request, pointings), *told]
+    used = union([pointings[name] for name in request.instruments], maker.used)
+    told = [*told_of(request, target, used), *target.notes, *_sampled(request, pointings), *told]
     if request.upload_to_gallery:
         told.append(
             "upload_to_gallery is set, but what is simulated is never published."
@@ -109,7 +110,7 @@ def make_plan(
     return Plan(
         request=request.to_dict(),
         target=target,
-        pointings=union([pointings[name] for name in request.instruments], maker.used),
+        pointings=used,
         batches=tuple(maker.batches.values()),
         jobs=tuple(maker.jobs),
         notices=tuple(dict.fromkeys(told)),
@@ -119,10 +120,13 @@ def make_plan(
     )
 
 
-def told_of(request: Request, target: Target) -> tuple[str, ...]:
-    """Sentences on a request for a target that are the same whatever science windows there are."""
+def told_of(request: Request, target: Target, windows: Pointings) -> tuple[str, ...]:
+    """Sentences on a request for a target; its science windows tell when it is, where it names observations."""
     burst = target.burst
-    return (*notices(request), *((burst.note(target.name),) if burst is not None and burst.missed_by(request) else ()))
+    return (
+        *notices(request, {revolution(swid) for swid in windows}),
+        *((burst.note(target.name),) if burst is not None and burst.missed_by(request) else ()),
+    )
 
 
 def catalogue_of_image(plan: Plan, number: int, table: SourceTable) -> tuple[SourceCatalog, tuple[str, ...]]:
@@ -298,7 +302,15 @@ def union(lists: list[Pointings], used: set[str]) -> Pointings:
         asked=max((windows.asked for windows in lists), default=""),
         version=_told([windows.version for windows in lists], [first[swid] for swid in order], ""),
         public=_told([windows.public for windows in lists], [first[swid] for swid in order], -1),
+        observation=_told([windows.observation for windows in lists], [first[swid] for swid in order], ""),
+        good=_good(lists, [first[swid] for swid in order]),
     )
+
+
+def _good(lists: list[Pointings], rows: list[tuple[int, int]]) -> dict[str, NDArray[np.float64]]:
+    """Good times by number of the list and row, NaN where a list tells none."""
+    names = dict.fromkeys(name for windows in lists for name in windows.good)
+    return {name: np.array([lists[i].good[name][row] if name in lists[i].good else np.nan for i, row in rows]) for name in names}
 
 
 def _named(words: list[str], joint: str) -> str:

@@ -29,8 +29,9 @@ JOBS_IN_FLIGHT = 4
 SECONDS_A_BATCH = 7.0  # a cached batch of a real dispatcher: 4.4 s to submit and 2.5 s to build, measured
 SECONDS_A_SIMULATED_BATCH = 3.0
 
+_PARTIAL = ("version", "public", "observation")
 _TOLD = ("index_version", "origin", "asked")
-_COLUMNS = tuple(column.name for column in fields(Pointings) if column.name not in ("swid", "version", "public", *_TOLD))
+_COLUMNS = tuple(column.name for column in fields(Pointings) if column.name not in ("swid", *_PARTIAL, "good", *_TOLD))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,8 +211,8 @@ class Plan:
                 "swid": list(self.pointings.swid),
                 **columns,
                 **{name: getattr(self.pointings, name) for name in _TOLD},
-                "version": list(self.pointings.version),
-                "public": list(self.pointings.public),
+                **{name: list(getattr(self.pointings, name)) for name in _PARTIAL},
+                "good": {name: [_or_none(value) for value in seconds.tolist()] for name, seconds in self.pointings.good.items()},
             },
             "batches": [
                 {
@@ -245,16 +246,12 @@ class Plan:
             raise RunError(f"The stored plan has format {document.get('format')!r}, this program reads {FORMAT}: plan the request again.")
         stored = document["pointings"]
         columns: dict[str, Any] = {name: np.array([_or_nan(value) for value in stored[name]], dtype=float) for name in _COLUMNS}
-        columns |= {name: str(stored.get(name, "")) for name in _TOLD}
+        columns |= {name: str(stored.get(name, "")) for name in _TOLD} | {name: tuple(stored.get(name, ())) for name in _PARTIAL}
+        columns["good"] = {name: np.array([_or_nan(value) for value in told], dtype=float) for name, told in stored.get("good", {}).items()}
         return cls(
             request=document["request"],
             target=Target.from_facts(document["target"]),
-            pointings=Pointings(
-                tuple(stored["swid"]),
-                **columns,
-                version=tuple(stored.get("version", ())),
-                public=tuple(stored.get("public", ())),
-            ),
+            pointings=Pointings(tuple(stored["swid"]), **columns),
             batches=tuple(Batch(**{**b, "tstart": _or_nan(b["tstart"]), "tstop": _or_nan(b["tstop"])}) for b in document["batches"]),
             jobs=tuple(Job(**{**job, "band": _band(job["band"]), "batch_ids": tuple(job["batch_ids"])}) for job in document["jobs"]),
             notices=tuple(document["notices"]),

@@ -18,7 +18,7 @@ from dashboard.plan.making import Maker, told_of, union
 from dashboard.plan.plan import Plan
 from dashboard.request.request import Request
 
-SELECTION = {"T1", "T2", "radius", "revolutions", "scw_list", "scw_archive"}
+SELECTION = {"T1", "T2", "radius", "revolutions", "observations", "scw_list", "scw_archive"}
 """Parameters that select science windows."""
 
 
@@ -64,13 +64,14 @@ def replanned(plan: Plan, request: Request, pointings: Mapping[str, Pointings], 
     left = {name: _remaining(plan, name, windows.swid) for name, windows in pointings.items()}
     coming = tuple(replace(waiting, swid=left[waiting.instrument]) for waiting in plan.coming)
     kept = maker.used.union(*(waiting.swid for waiting in coming), *plan.left_out.values())
-    old = told_of(Request.from_dict(plan.request), plan.target)
-    told = (*told_of(request, plan.target), *(notice for notice in plan.notices if notice not in old))
+    windows = union([plan.pointings, *pointings.values()], kept)
+    old = told_of(Request.from_dict(plan.request), plan.target, plan.pointings)
+    told = (*told_of(request, plan.target, windows), *(notice for notice in plan.notices if notice not in old))
     return replace(
         plan,
         request=request.to_dict(),
         notices=tuple(dict.fromkeys(told)),
-        pointings=union([plan.pointings, *pointings.values()], kept),
+        pointings=windows,
         batches=tuple(maker.batches.values()),
         jobs=tuple(maker.jobs),
         coming=coming,

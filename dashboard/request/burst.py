@@ -52,7 +52,7 @@ class BurstTimes:
     @property
     def values(self) -> dict[str, Any]:
         """The parameters that ask for this interval."""
-        return {"T1": self.t1, "T2": self.t2, "scw_list": [], "revolutions": []}
+        return {"T1": self.t1, "T2": self.t2, "scw_list": [], "revolutions": [], "observations": []}
 
     @property
     def span(self) -> TimeSpan:
@@ -68,8 +68,8 @@ class BurstTimes:
         return all(getattr(request, name) == value for name, value in self.values.items())
 
     def missed_by(self, request: Request) -> bool:
-        """Whether the request's times leave it out altogether; lists and revolutions are chosen with care, and not judged."""
-        if request.revolutions or request.scw_list:
+        """Whether the request's times leave it out altogether; what is listed is chosen with care, and not judged."""
+        if request.selected_by:
             return False
         edges = [(span.start, span.stop) for span in request.times]
         if any(point.kind == "rev" for pair in edges for point in pair):

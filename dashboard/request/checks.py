@@ -65,12 +65,14 @@ def check(
 
 
 def _selection(request: Request) -> Iterator[RequestError]:
-    if request.revolutions and request.scw_list:
-        yield RequestError("Both revolutions and scw_list are given: keep one of them.", "scw_list")
+    given = [name for name in ("revolutions", "observations", "scw_list") if getattr(request, name)]
+    if len(given) > 1:
+        what = f"Both {' and '.join(given)}" if len(given) == 2 else "All of revolutions, observations and scw_list"
+        yield RequestError(f"{what} are given: keep one of them.", given[-1])
     for revolution in request.revolutions:
         if not 1 <= revolution <= 9999:
             yield RequestError(f"revolutions holds {revolution}: revolutions count from 1 to 9999.", "revolutions")
-    if request.revolutions or request.scw_ids:
+    if request.revolutions or request.scw_ids or request.observation_ids:
         return
     for span in request.times:
         if span.reversed:

@@ -138,6 +138,12 @@ class GeneralParameters(param.Parameterized):
         doc="A peak of the mosaic counts as a source above this significance, scaled by the measured width of empty sky.",
     )
     revolutions = param.List([], item_type=int, doc="Revolutions to analyse, instead of T1 and T2.")
+    observations = param.List(
+        [],
+        item_type=str,
+        doc="Observations to analyse by their ids of 11 digits, such as 02200120001 (also 0220012/0001), instead of T1 and T2. A part "
+        "behind it, /0001 or _0001, is not told apart. HEASARC knows them, ISLA and a timesystem if they have the column.",
+    )
     scw_list = param.List(
         [], item_type=str, doc="Science windows to analyse (RRRRPPPPSSS0, with or without version), instead of T1, T2 and radius."
     )

@@ -23,6 +23,7 @@ PRODUCTS = ("mosaic", "spectrum", "lightcurve")
 _UNITS: dict[int | str | None, tuple[str, ...]] = {1: ("jemx1",), 2: ("jemx2",), "both": ("jemx1", "jemx2")}
 
 _POINTING = re.compile(r"(\d{11}0)(\.\d{3})?")
+_OBSERVATION = re.compile(r"(\d{7})[/_]?(\d{4})(?:[/_]\d{1,4})?")
 
 
 class Request(LightCurveParameters, SpectrumParameters, MosaicParameters, CatalogueParameters, GeneralParameters):
@@ -134,6 +135,25 @@ class Request(LightCurveParameters, SpectrumParameters, MosaicParameters, Catalo
                     f"scw_list holds {scw[:60]!r}, which is no pointing: write 12 digits ending in 0, such as 066500220010.", "scw_list"
                 )
         return tuple(sorted({scw[:12] for scw in self.scw_list}))
+
+    @property
+    def observation_ids(self) -> tuple[str, ...]:
+        """`observations` as 11 digits, sorted, each once; RequestError for one that is no id of ISOC's (AATPPPPOOOO)."""
+        found = set()
+        for written in self.observations:
+            match = _OBSERVATION.fullmatch(written.strip())
+            if not match:
+                raise RequestError(
+                    f"observations holds {written[:60]!r}, which is no observation id: write 11 digits, such as 02200120001.",
+                    "observations",
+                )
+            found.add(match[1] + match[2])
+        return tuple(sorted(found))
+
+    @property
+    def selected_by(self) -> str:
+        """Which parameter selects science windows instead of T1 and T2; "" for none."""
+        return next((name for name in ("scw_list", "revolutions", "observations") if getattr(self, name)), "")
 
     def radius_for(self, instrument: str) -> float:
         """Selection radius in degrees."""

@@ -128,6 +128,9 @@ class TimeSpan:
         return "rev" not in (self.start.kind, self.stop.kind) and self.start.ijd >= self.stop.ijd
 
 
+WHOLE_MISSION = TimeSpan(*(TimePoint("utc", moment) for moment in MISSION))
+
+
 def parse_spans(t1: Any, t2: Any) -> tuple[TimeSpan, ...]:
     """Intervals of T1 and T2: two values, or two lists of equal length.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from dashboard.errors import RequestError
 from dashboard.request.request import Request, rounded_energy
@@ -27,19 +27,36 @@ SHORTEST_BIN = 20.0  # s, the least that MMODA's own page offers
 ISGRI_SYSTEMATIC = 0.01
 
 
-def notices(request: Request) -> tuple[str, ...]:
-    """Sentences the user should read although the request can run."""
+def notices(request: Request, revolutions: Collection[int] = ()) -> tuple[str, ...]:
+    """Sentences the user should read although the request can run.
+
+    Parameters
+    ----------
+    request
+        As it is asked.
+    revolutions
+        Those of the observations it names: until an archive has told them, nothing is said that depends on the time.
+    """
     rules: tuple[Callable[[Request], Iterator[str]], ...] = (
         *(_rounding, _old_calibration, _quick_look, _outside_mission, _unit_off, _wide, _crowded, _usable_energy, _false_peaks, _roles),
         *(_systematics, _time_bin, _sample, _new_sources, unused),
     )
+    when = request if not request.observations else _of(request, revolutions) if revolutions else None
     found: list[str] = []
     for rule in rules:
+        judged = when if rule in (_old_calibration, _outside_mission, _unit_off, _usable_energy) else request
+        if judged is None:
+            continue
         try:
-            found.extend(rule(request))
+            found.extend(rule(judged))
         except RequestError:
             continue  # `checks.problems` reports it
     return tuple(found)
+
+
+def _of(request: Request, revolutions: Collection[int]) -> Request:
+    """The request for these revolutions."""
+    return Request.from_dict({**request.to_dict(), "observations": [], "scw_list": [], "revolutions": sorted(revolutions)})
 
 
 def _rounding(request: Request) -> Iterator[str]:

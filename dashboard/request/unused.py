@@ -16,7 +16,7 @@ def unused(request: Request) -> Iterator[str]:
     jemx = any(name.startswith("jemx") for name in request.instruments)
     isgri_spectrum = "isgri" in request.instruments and "spectrum" in request.products
     review = request.extracted and not request.make_image
-    selected = "revolutions select" if request.revolutions else "scw_list selects" if request.scw_list else ""
+    selected = {"": "", "scw_list": "scw_list selects"}.get(request.selected_by, f"{request.selected_by} select")
     groups = (
         (("T1", "T2"), f"{selected} the science windows" if selected else ""),
         (("radius",), "scw_list selects the science windows" if request.scw_list else ""),

@@ -273,3 +273,36 @@ def test_coverage_agrees_with_the_list_of_the_plan_also_where_good_times_decide(
         seen = coverage.seen(instrument, Request().radius_for(instrument))
         assert tuple(swid for swid, mark in zip(coverage.swid, seen, strict=True) if mark) == listed
         assert 0 < len(listed) < 7
+
+
+def test_observations_are_asked_of_who_knows_them(world: World) -> None:
+    """A timesystem that has no such column, and a table without it, are passed over."""
+    world.heasarc = FakeTap({"intscw": rows(obs_id="02200120001")})
+    found = world.find(observations=["0220012/0001"])["isgri"]
+    assert found.origin == HEASARC_AT
+    assert set(found.observation) == {"02200120001"}
+    assert len(found) == 7, "whenever it was: T1 and T2 mean nothing beside it"
+    for choice in ("timesystem", "isla"):
+        with pytest.raises(ArchiveUnavailable, match="does not tell which observation"):
+            world.find(observations=["0220012/0001"], scw_archive=choice)
+
+
+def test_an_observation_that_is_not_there_is_named(world: World) -> None:
+    world.heasarc = FakeTap({"intscw": rows(obs_id="02200120001")})
+    with pytest.raises(NoScienceWindows, match=r"1 of the 2 observations .* 02200120002; remove them"):
+        world.find(observations=["02200120001", "02200120002"])
+    with pytest.raises(NoScienceWindows, match=r"in observations 02200120002: name other observations"):
+        world.find(observations=["02200120002"])
+
+
+def test_a_plan_keeps_observations_and_good_times(world: World) -> None:
+    request = Request(observations=["02200120001"], scw_archive="heasarc", host_type="staging")
+    world.heasarc = FakeTap({"intscw": rows(obs_id="02200120001", good_isgri=900.0, good_jemx2=None)})
+    with world.client as client:
+        plan = make_plan(request, TARGET, find_pointings(request, TARGET, HOST, client), Identity())
+    again = Plan.from_dict(json.loads(json.dumps(plan.to_dict())))
+    for one in (plan, again):
+        assert set(one.pointings.observation) == {"02200120001"}
+        assert one.pointings.good["isgri"].tolist() == [900.0] * 7
+        assert all(seconds != seconds for seconds in one.pointings.good["jemx2"].tolist())
+    assert extends(plan, Request.from_dict({**plan.request, "observations": ["02200120001", "02200120002"]}))

@@ -19,7 +19,7 @@ from tests.archive.fake_archive import FakeArchive, observed
 from tests.conftest import Observatory, running_observatory
 
 CRAB = (83.633, 22.0145)
-ALL = ("SWID", "RA_SCX", "DEC_SCX", "TSTART", "TSTOP", "RA_SCZ", "DEC_SCZ", "TELAPSE", "IBISMODE", "PS")
+ALL = ("SWID", "RA_SCX", "DEC_SCX", "TSTART", "TSTOP", "RA_SCZ", "DEC_SCZ", "TELAPSE", "IBISMODE", "PS", "OBS_ID")
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +58,13 @@ def test_it_is_one_question(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(query["return_columns"].split(",")) == set(ALL)
     assert found.pointings.swid == ("004000010010", "004000020010"), "no slew"
     assert (found.science.tolist(), found.public.tolist()) == ([True, False], [1, 0])
+    assert found.pointings.observation == ("", "02200120002")
 
 
 def answered(swid: list[str], mode: list[Any], rights: list[Any]) -> httpx.Response:
+    observations = [None, *("02200120002" for _ in swid[1:])]
     table = {name: list(range(1, len(swid) + 1)) for name in ALL}
-    return httpx.Response(200, json={"scwlist": {**table, "SWID": swid, "IBISMODE": mode, "PS": rights}})
+    return httpx.Response(200, json={"scwlist": {**table, "SWID": swid, "IBISMODE": mode, "PS": rights, "OBS_ID": observations}})
 
 
 def test_what_the_archive_does_not_know_is_unknown() -> None:
@@ -74,7 +76,7 @@ def test_what_the_archive_does_not_know_is_unknown() -> None:
     assert found.public.tolist() == [-1, -1, -1, 1]
 
 
-@pytest.mark.parametrize("more", [(), ("IBISMODE",)])
+@pytest.mark.parametrize("more", [(), ("IBISMODE",), ("IBISMODE", "PS")])
 @pytest.mark.parametrize("rolled", [True, False])
 def test_a_server_that_has_fewer_columns_is_asked_for_those(more: tuple[str, ...], rolled: bool) -> None:
     known = [*ALL[:5], *(ALL[5:8] if rolled else ()), *more]
@@ -92,7 +94,8 @@ def test_a_server_that_has_fewer_columns_is_asked_for_those(more: tuple[str, ...
     assert len(found.pointings) == 2
     assert np.isfinite(found.pointings.ra_scz).all() == rolled
     assert found.science.tolist() == [True, not (more and rolled)], "known only together with the roll"
-    assert found.public.tolist() == [-1, -1]
+    assert found.public.tolist() == ([1, 1] if rolled and "PS" in more else [-1, -1])
+    assert found.pointings.observation == ()
 
 
 @pytest.mark.parametrize("mode", [[41], "science"])

@@ -195,3 +195,13 @@ def test_the_command_line_refuses_what_it_cannot_mean(
     monkeypatch.setenv("INTEGRAL_DASHBOARD_DATA", str(tmp_path))
     assert main(["archive", "snapshot", "--host", host]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_observations_are_kept_where_the_archive_tells_them(tmp_path: Path) -> None:
+    cells = ["02200120001", "02200120001(C),03300010007", None]
+    rows = [row(f"06350001{n:03d}0", NEW_YEAR + 0.1 * n, obs_id=cell) for n, cell in enumerate(cells, 1)]
+    write_snapshot(tmp_path / "scw.fits", collected(FakeTap({"intscw": rows})))
+    found = read_snapshot(tmp_path / "scw.fits").pointings
+    assert found.observation == ("02200120001", "02200120001 03300010007", "")
+    write_snapshot(tmp_path / "scw.fits", collected(mission()))
+    assert read_snapshot(tmp_path / "scw.fits").pointings.observation == ()

@@ -208,3 +208,43 @@ def test_nothing_found_is_an_empty_list_and_a_refusal_is_a_refusal() -> None:
     tap.broken = lambda _: refusal("too busy for that")
     with pytest.raises(ArchiveError, match="too busy for that"):
         archive.windows(DAY, *CRAB, 10.5, "CONS")
+
+
+CELLS = {
+    **{"077400010010": "02200120001", "077400020010": "02200120001(C),03300010007", "077400030010": "03300010007,02200120001(C)"},
+    **{"077400040010": "022001200012", "077400050010": None, "077400060010": "03300010007"},
+}
+"""As ISDC writes obs_id: amalgamated observations are a list."""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (["02200120001"], ["077400010010", "077400020010", "077400030010"]),
+        (["03300010007"], ["077400020010", "077400030010", "077400060010"]),
+        (["02200120001", "03300010007"], ["077400010010", "077400020010", "077400030010", "077400060010"]),
+        (["09900010001"], []),
+    ],
+)
+def test_observations_are_found_also_where_several_were_amalgamated(wanted: list[str], found: list[str]) -> None:
+    tap = heasarc(*(heasarc_row(swid, 40.0 * n, obs_id=cell) for n, (swid, cell) in enumerate(CELLS.items())))
+    windows = TapArchive(*HEASARC, tap.client).windows(DAY, *CRAB, 10.5, "CONS", "isgri", wanted)
+    assert list(windows) == found
+    assert all(set(wanted) & set(ids.split()) for ids in windows.observation)
+    assert len(tap.asked) == 2, "the archive chooses, not we"
+
+
+def test_windows_remember_their_observations_and_good_times() -> None:
+    tap = heasarc(*(heasarc_row(swid, 40.0 * n, obs_id=cell) for n, (swid, cell) in enumerate(CELLS.items())))
+    found = asked(tap, DAY)
+    assert dict(zip(found.swid, found.observation, strict=True)) == {
+        **{"077400010010": "02200120001", "077400020010": "02200120001 03300010007", "077400030010": "03300010007 02200120001"},
+        **{"077400040010": "", "077400050010": "", "077400060010": "03300010007"},
+    }
+    assert found.good["isgri"].tolist() == [2000.0] * 6
+    assert asked(heasarc(heasarc_row("077400010010")), DAY).observation == ()
+
+
+def test_who_knows_no_observations_says_so() -> None:
+    with pytest.raises(ArchiveUnavailable, match="HEASARC does not tell which observation a science window belongs to"):
+        TapArchive(*HEASARC, heasarc(heasarc_row("077400010010")).client).windows(DAY, *CRAB, 10.5, "CONS", "isgri", ["02200120001"])

@@ -14,7 +14,7 @@ from tests.conftest import Observatory
 UNITS = {
     **{"Source": "", "From": "UTC", "To": "UTC", "E min": "keV", "E max": "keV", "Bands": "keV", "Radius": "deg", "Threshold": "sigma"},
     **{"RA": "deg", "DEC": "deg", "s_max": "ScW", "integral_data_rights": "", "osa_version": "", "data_version": ""},
-    **{"scw_list": "", "revolutions": "", "scw_archive": "", "isdc_cat_url": "path or address"},
+    **{"scw_list": "", "revolutions": "", "observations": "", "scw_archive": "", "isdc_cat_url": "path or address"},
 }
 
 

@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.fields import widget
-from components.text_field import TextField, bands_of, bands_text, times_of, times_text
+from components.text_field import (
+    TextField,
+    bands_of,
+    bands_text,
+    ids_of,
+    ids_text,
+    revolutions_of,
+    revolutions_text,
+    times_of,
+    times_text,
+)
 from dashboard.errors import RequestError
 from dashboard.identity import Identity
 from dashboard.request.times import TimePoint
@@ -131,3 +141,21 @@ def test_text_that_is_no_band_stands_with_its_fault_until_it_is_mended(session: 
     assert bands.value == "3–10"
     bands.value = "20-40"
     assert session.faults == {}
+
+
+@given(st.lists(st.integers(1, 9999), max_size=30))
+def test_revolutions_are_read_as_they_were_written(revolutions: list[int]) -> None:
+    assert revolutions_of(revolutions_text(revolutions)) == revolutions
+
+
+def test_revolutions_as_people_write_them() -> None:
+    assert revolutions_of("1554, 1556-1558; 12") == [1554, 1556, 1557, 1558, 12]
+    assert revolutions_text([1554, 1556, 1557, 1558]) == "1554, 1556-1558"
+    for wrong in ("1558-1556", "rev 12", "12345", "-3"):
+        with pytest.raises(RequestError, match="is no revolution: write 1554"):
+            revolutions_of(wrong)
+
+
+def test_ids_are_read_as_they_were_written() -> None:
+    assert ids_of(ids_text(["02200120001", "0220012/0002"])) == ["02200120001", "0220012/0002"]
+    assert ids_of(" 02200120001;02200120002 02200120003 ") == ["02200120001", "02200120002", "02200120003"]

@@ -89,3 +89,18 @@ def test_times_are_converted(shared: Client) -> None:
     assert shared.get(f"{ROOT}/converttime/REVNUM/99999/IJD").status_code == 400
     assert shared.get(f"{ROOT}/converttime/SCWID/333300010010/IJD").status_code == 400
     assert shared.get(f"{ROOT}/healthcheck").status_code == 200
+
+
+def test_an_observation_is_one_field_of_one_year_without_a_long_pause(shared: Client) -> None:
+    names = "SWID,OBS_ID,TSTART,TSTOP"
+    table = shared.get(f"{ROOT}/scwlist/cons/1100/9200", return_columns=names).json()
+    ids, start, stop = np.array(table["OBS_ID"]), np.array(table["TSTART"]), np.array(table["TSTOP"])
+    assert all(len(word) == 11 and word.isdigit() for word in set(table["OBS_ID"]))
+    assert len(set(table["OBS_ID"])) > 500
+    for word in sorted(set(table["OBS_ID"]))[::40]:
+        mine = np.flatnonzero(ids == word)
+        assert stop[mine].max() - start[mine].min() < 366 + 10
+        assert np.diff(start[mine]).max(initial=0.0) < 10 + 3, "a pause of the visits, which last up to three days"
+        axes = history().axis[history().rows([scw for scw, one in zip(table["SWID"], table["OBS_ID"], strict=True) if one == word])]
+        centre = axes.mean(axis=0) / np.linalg.norm(axes.mean(axis=0))
+        assert np.all(axes @ centre > np.cos(np.deg2rad(45))), "scans are 60 degrees long"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from dashboard.plan.roles import GALLERY, LARGE, PRIVATE
 from dashboard.plan.sensitivity import JEMX_SKY_WIDTH, expected_mcrab
 from dashboard.products.catalog import CatalogSource, SourceCatalog
 from dashboard.request.request import Request
-from dashboard.road import prepare
+from dashboard.road import extended, prepare
 from dashboard.settings import Settings
 from tests.conftest import running_observatory
 
@@ -153,6 +153,22 @@ def test_listed_windows_are_taken_as_they_are(sky: Sky) -> None:
     far = "001000010010"
     more = sky.forecast(asked(scw_list=[*listed, far]))
     assert (more.unknown, more.n_scw) == (1, len(rows))
+
+
+def test_observations_are_taken_within_the_radius(sky: Sky) -> None:
+    near = sky.coverage.selected("isgri", 3.0, [(1100.0, 9200.0)]).tolist()
+    ids = sorted({sky.coverage.observation[row] for row in near})[:4]
+    plan = agree(sky, asked(observations=ids, instrument=["isgri", "jemx1"], product=["mosaic", "lightcurve"]))
+    assert set(plan.pointings.observation) == set(ids)
+    one = agree(sky, asked(observations=[f"{ids[0][:7]}/{ids[0][7:]}"]))
+    mask = sky.coverage.seen("isgri", 10.5) & sky.coverage.of_observations(ids[:1])
+    assert one.pointings.swid == tuple(sky.coverage.swid[row] for row in np.flatnonzero(mask))
+    longer = extended(sky.settings, sky.plan(asked(observations=ids[:1])), observations=ids[:2])
+    assert set(longer.pointings.observation) == set(ids[:2])
+    with pytest.raises(RequestError, match="made of its observations, not of an interval"):
+        extended(sky.settings, longer, T2="2010-01-01")
+    with pytest.raises(RequestError, match="tells of no observations: Plan asks"):
+        forecast(replace(sky.coverage, observation=()), asked(observations=ids[:1]), ())
 
 
 def test_what_is_chosen_on_the_page_stands_for_the_times(sky: Sky) -> None:

@@ -106,6 +106,7 @@ def test_what_a_resolver_tells_is_read_in_every_form_of_a_time() -> None:
         ({"T1": "rev:100", "T2": "rev:101"}, False),
         ({"revolutions": [815]}, False),
         ({"scw_list": ["081500020010"]}, False),
+        ({"observations": ["02200120001"]}, False),
     ],
 )
 def test_only_times_that_leave_the_burst_out_are_told(values: dict[str, Any], missed: bool) -> None:

@@ -44,6 +44,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "detection_threshold": st.floats(3, 100),
     "revolutions": st.lists(st.integers(-5, 3000), max_size=4),
     "scw_list": st.lists(TEXT, max_size=4),
+    "observations": st.lists(TEXT, max_size=4),
     "n_scw_image": NUMBER,
     "isdc_cat_url": TEXT,
     "include_new_sources": st.booleans(),
@@ -228,3 +229,19 @@ def test_science_windows_lose_their_version_and_repetitions() -> None:
 def test_energies_move_by_at_most_a_quarter(energy: float) -> None:
     assert rounded_energy(energy) * 2 == int(rounded_energy(energy) * 2)
     assert abs(rounded_energy(energy) - energy) <= 0.25
+
+
+@pytest.mark.parametrize(
+    "written", ["02200120001", " 02200120001 ", "0220012/0001", "0220012_0001", "02200120001/0001", "02200120001_0001", "02200120001/1"]
+)
+def test_an_observation_is_eleven_digits_however_it_is_written(written: str) -> None:
+    assert Request(observations=[written, "03200000007", written]).observation_ids == ("02200120001", "03200000007")
+
+
+@pytest.mark.parametrize(
+    "written", ["", "2200120001", "022001200010", "066500220010", "0220012-0001", "02200120001/", "02200120001%", "Crab"]
+)
+def test_what_is_no_observation_is_a_sentence(written: str) -> None:
+    with pytest.raises(RequestError, match="is no observation id: write 11 digits") as caught:
+        _ = Request(observations=[written]).observation_ids
+    assert caught.value.field == "observations"

@@ -57,6 +57,7 @@ def test_the_example_request_needs_no_word() -> None:
         ({"jemx_unit": 1}, "jemx_unit has no effect"),
         ({"revolutions": [39], "T1": "2003-01-01"}, "T1 has no effect: revolutions select"),
         ({"scw_list": ["003900020010"], "radius": 5}, "radius has no effect"),
+        ({"observations": ["02200120001"], "T2": "2010-01-01"}, "T2 has no effect: observations select"),
         ({**SPECTRUM, "E1_keV": 30, "E2_keV": 60}, "E1_keV, E2_keV have no effect"),
         ({**SPECTRUM, "isdc_cat_url": "https://example.org/cat.fits"}, "isdc_cat_url has no effect: no image"),
         ({**CURVE, "detection_threshold": 9, "include_new_sources": False}, "include_new_sources, detection_threshold have no effect"),
@@ -143,3 +144,16 @@ def test_what_cannot_be_read_is_left_to_the_checks(values: dict[str, Any]) -> No
     request = Request(**values)
     assert problems(request)
     notices(request)
+
+
+def test_of_observations_nothing_is_said_that_depends_on_the_time_until_it_is_known() -> None:
+    """T1 and T2 mean nothing beside them."""
+    request = Request(observations=["02200120001"], osa_version=OSA10, instrument=["isgri", "jemx2"], T2="2024-01-01", E1_keV=21)
+    untimely = ("not calibrated", "was off", "efficiency", "reaches beyond")
+    assert not [sentence for sentence in notices(request) if any(word in sentence for word in untimely)]
+    assert any("T2 has no effect" in sentence for sentence in notices(request)), "what does not depend on it is said"
+    late, early = " ".join(notices(request, [1700])), " ".join(notices(request, [300, 301]))
+    assert "OSA10.2 is not calibrated" in late
+    assert "below 30 keV after revolution 1600" in late
+    assert "jemx2 was off" in early
+    assert "OSA10.2" not in early
