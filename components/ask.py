@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import panel as pn
@@ -19,8 +19,9 @@ from components.product_fields import ProductFields
 from components.turn import in_turn
 from components.words import Words
 from dashboard.errors import DashboardError, RequestError
+from dashboard.examples import EXAMPLES
 from dashboard.request.times import IJD_0_MJD
-from dashboard.session import EXAMPLES, Session
+from dashboard.session import Session
 
 WHOLE, LEFT, RIGHT = "1 / auto / -1", "1", "2"
 PLACE, EXAMPLE_ROW, INTERVAL = 3, 4, 13
@@ -68,14 +69,13 @@ class AskView(pn.viewable.Viewer):
         self._plan = Words(plan_card(session), "plan")
         self._check = pn.widgets.Button(label="Plan", css_classes=["act", "half"], sizing_mode="stretch_width", margin=0)
         self._run = pn.widgets.Button(label="Run", css_classes=["act", "primary", "half"], sizing_mode="stretch_width", margin=0)
-        self._advice: pn.widgets.Button | None = None
-        self._longer: pn.widgets.Button | None = None
+        self._offered: dict[str, pn.widgets.Button] = {}
         self._check.on_click(self._show_plan)
         self._run.on_click(self._start)
         self._more = pn.widgets.Toggle(label="▸ Advanced: rights, batches, sampling", css_classes=["fold", "more"], margin=0)
         self._advanced: AdvancedFields | None = None
         self._more.param.watch(self._unfold, "value")
-        session.param.watch(self._show, ["plan", "problem", "busy", "faults", "run"])
+        session.param.watch(self._show, ["plan", "problem", "busy", "faults", "run", "extension"])
         session.ahead.param.watch(self._show, ["forecast", "problem"])
         session.ahead.param.watch(self._tell_interval, ["spans", "coverage"])
         session.param.watch(self._wished, "plan_wished")
@@ -167,17 +167,32 @@ class AskView(pn.viewable.Viewer):
             self._set(s_max=self._session.s_max_advised)
             self._session.plan_wished += 1
 
+    async def _leave_out(self, *_: Any) -> None:
+        """Do without the science windows of little good time."""
+        try:
+            self._session.accept(*await asyncio.to_thread(self._session.spare))
+        except DashboardError as error:
+            self._session.refuse(error)
+
     async def _extend(self, *_: Any) -> None:
-        """Give the watched run the interval of the form; only what is new is asked."""
+        """Give the watched run the interval of the form; only what is new is asked, and what is new to warn of is read first."""
         session = self._session
         if session.run is None:
             return
         try:
-            session.busy = "looking up science windows"
-            number = await asyncio.to_thread(session.acts.extend, session.run, session.asked())
-            session.busy = ""
-            session.problem = "" if number else "Nothing is new in this interval: every batch is in the run already."
+            plan = session.extension
+            if plan is None:
+                session.busy = "looking up science windows"
+                plan = await asyncio.to_thread(session.acts.extension, session.run, session.asked())
+                session.param.update(busy="", extension=plan)
+                if session.extension_news:
+                    return
+            session.busy = "handing the batches over"
+            number = await asyncio.to_thread(session.acts.extend, session.run, plan)
+            told = "" if number else "Nothing is new in this interval: every batch is in the run already."
+            session.param.update(busy="", extension=None, problem=told)
         except DashboardError as error:
+            session.extension = None
             session.refuse(error)
 
     async def _start(self, *_: Any) -> None:
@@ -196,22 +211,24 @@ class AskView(pn.viewable.Viewer):
 
     def _show(self, *_: Any) -> None:
         self._plan.value = plan_card(self._session)
-        extendable = self._session.extendable
-        if self._longer is None and extendable:
-            self._longer = pn.widgets.Button(label="Extend the run to this interval", css_classes=["act", "advice"], margin=0)
-            self._longer.sizing_mode = "stretch_width"
-            self._longer.on_click(self._extend)
-            self._column.insert(self._column.index(self._check), self._longer)
-        if self._longer is not None:
-            self._longer.visible = extendable
-        advised = self._session.s_max_advised
-        if self._advice is None and advised is not None:
-            self._advice = pn.widgets.Button(css_classes=["act", "advice"], sizing_mode="stretch_width", margin=0)
-            self._advice.on_click(self._take_advice)
-            self._column.insert(self._column.index(self._check), self._advice)
-        if self._advice is not None:
-            self._advice.param.update(visible=advised is not None, label=f"Set s_max to {advised}" if advised else "")
-        self._run.disabled = bool(self._session.faults)
+        session = self._session
+        n_poor = len({swid for one in session.poor for swid in one.swids})
+        advised = session.s_max_advised
+        self._offer("poor", self._leave_out, f"Leave out {n_poor} ScW of little good time" if n_poor else "")
+        self._offer("s_max", self._take_advice, f"Set s_max to {advised}" if advised is not None else "")
+        extend = "Extend the run nevertheless" if session.extension is not None else "Extend the run to this interval"
+        self._offer("extend", self._extend, extend if session.extendable else "")
+        self._run.disabled = bool(session.faults)
+
+    def _offer(self, name: str, act: Callable[..., Any], label: str) -> None:
+        """A button above the others while there is something to do; it is made when it is first offered."""
+        button = self._offered.get(name)
+        if button is None and label:
+            button = self._offered[name] = pn.widgets.Button(css_classes=["act", "advice"], sizing_mode="stretch_width", margin=0)
+            button.on_click(act)
+            self._column.insert(self._column.index(self._check), button)
+        if button is not None:
+            button.param.update(visible=bool(label), label=label)
 
 
 def _one_or_several(names: list[str]) -> str | list[str]:

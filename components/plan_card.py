@@ -10,14 +10,15 @@ from components.job_words import INSTRUMENTS
 from dashboard.account import Standing
 from dashboard.plan.forecast import LIMIT_SIGMA, Forecast
 from dashboard.plan.plan import Plan, exposure_text
+from dashboard.plan.screening import Poor
 from dashboard.session import Session
 
 INVITATION = "Plan asks the archive, and shows the batches before anything is sent."
 ANYONE = "✓ anonymous is enough (public, ≤ 50 ScW a batch)"
 
 
-def plan_lines(plan: Plan, computed: int, standing: Standing) -> str:
-    """HTML of a plan of which `computed` batches are there already, for a user who stands so before its host."""
+def plan_lines(plan: Plan, computed: int, standing: Standing, poor: Iterable[Poor] = ()) -> str:
+    """HTML of a plan of which `computed` batches are there already, for a user who stands so before its host; `poor` are suggested."""
     missing, advised = standing.missing(plan), standing.advised_s_max(plan)
     batches, left = len(plan.batches), len(plan.batches) - computed
     ready = f" · {computed} already computed" if computed else ""
@@ -35,8 +36,24 @@ def plan_lines(plan: Plan, computed: int, standing: Standing) -> str:
         + f'<p class="quiet">{escape(plan.time_text(left))}{ready}</p>'
         + _depths(plan.sensitivities())
         + f'<p class="{"warn" if missing else "ok"}">{escape(roles)}</p>'
-        + "".join(f'<p class="warn">▲ {escape(notice)}</p>' for notice in plan.notices)
+        + _warnings((*plan.notices, *(one.sentence for one in poor)))
+        + (f'<p class="quiet">{plan.n_left_out} ScW left out; Plan takes them back</p>' if plan.n_left_out else "")
     )
+
+
+def extension_lines(before: Plan, after: Plan, news: Iterable[str]) -> str:
+    """HTML of what a run would become, with what is new to be warned of."""
+    known = {batch.batch_id for batch in before.batches}
+    new = sum(batch.batch_id not in known for batch in after.batches)
+    return (
+        f'<p class="quiet">The run, extended: {new} batch{"es" * (new != 1)} to ask for. It is not yet.</p>'
+        + _figures(after.n_scw, after.exposure, len(after.batches))
+        + _warnings(news)
+    )
+
+
+def _warnings(sentences: Iterable[str]) -> str:
+    return "".join(f'<p class="warn">▲ {escape(sentence)}</p>' for sentence in sentences)
 
 
 def forecast_lines(ahead: Forecast, standing: Standing) -> str:
@@ -83,8 +100,10 @@ def plan_card(session: Session) -> str:
         return f'<p class="bad" role="alert">{escape(session.problem)}</p>'
     if session.busy:
         return f'<p class="quiet" role="status">{escape(session.busy)} …</p>'
+    if session.extension is not None and session.look is not None:
+        return extension_lines(session.look.plan, session.extension, session.extension_news)
     if session.plan is not None:
-        return plan_lines(session.plan, session.computed, session.account.at(session.plan.host))
+        return plan_lines(session.plan, session.computed, session.account.at(session.plan.host), session.poor)
     if session.ahead.forecast is not None:
         return forecast_lines(session.ahead.forecast, session.standing)
     return f'<p class="quiet">{INVITATION}</p>'

@@ -67,11 +67,17 @@ class RunActs:
         plan = self._store.plan(run.run_id)
         return self._revise(run, without(plan, swids) if excluded else put_back(plan, swids), f"{len(swids)} ScW")
 
-    def extend(self, run: RunState, request: Request) -> int:
-        """Give a run the interval of the request; how many batches are new."""
+    def extension(self, run: RunState, request: Request) -> Plan:
+        """The run's plan with the selection of the request, of which nothing is asked yet."""
         selection = {name: value for name, value in request.to_dict().items() if name in SELECTION}
-        plan = extended(self._settings, self._store.plan(run.run_id), **selection)
-        return self._revise(run, plan, f"extended: {selection.get('T1', '')} to {selection.get('T2', '')}")
+        return extended(self._settings, self._store.plan(run.run_id), **selection)
+
+    def extend(self, run: RunState, plan: Plan) -> int:
+        """Go on with such a plan; how many batches are new."""
+        request = Request.from_dict(plan.request)
+        listed = request.selected_by
+        what = f"{len(getattr(request, listed))} {listed}" if listed else f"{request.T1} to {request.T2}"
+        return self._revise(run, plan, f"extended: {what}")
 
     def _revise(self, run: RunState, plan: Plan, what: str) -> int:
         standing = self._account.at(run.host)

@@ -18,6 +18,7 @@ from dashboard.archive.reference_catalog import reference_catalog
 from dashboard.archive.resolver import resolve
 from dashboard.catalog_draft import CatalogDraft
 from dashboard.errors import DashboardError, RequestError
+from dashboard.examples import EXAMPLES, RESET
 from dashboard.host_board import host_board
 from dashboard.identity import Identity
 from dashboard.job_acts import JobActs
@@ -25,6 +26,7 @@ from dashboard.next_request import catalogue_values
 from dashboard.plan.job import Coming, Job
 from dashboard.plan.making import catalogue_of_image
 from dashboard.plan.plan import Plan
+from dashboard.plan.screening import Poor, news, poor_windows, spared
 from dashboard.products.catalog import SourceTable
 from dashboard.products.mosaic import Mosaic
 from dashboard.range_look import RangeLook
@@ -40,22 +42,6 @@ from dashboard.runs.vault import Vault
 from dashboard.selection import Selection
 from dashboard.settings import Settings
 from dashboard.watcher import Findings, Look, Watch, watcher
-
-EXAMPLES: dict[str, dict[str, Any]] = {
-    "Crab": {"src_name": "Crab", "T1": "2009-02-15T00:00:00", "T2": "2009-03-30T00:00:00"},
-    "Vela X-1": {"src_name": "Vela X-1", "T1": "2008-11-01T00:00:00", "T2": "2008-12-31T00:00:00"},
-    "V404 Cyg 2015": {"src_name": "V404 Cyg", "T1": "2015-06-17T00:00:00", "T2": "2015-06-28T00:00:00"},
-    "Galactic centre": {"src_name": "Galactic centre", "T1": "2006-02-15T00:00:00", "T2": "2006-03-15T00:00:00"},
-    "GX 354-0 bursts": {
-        "src_name": "GX 354-0",
-        "T1": "2014-10-01T00:00:00",
-        "T2": "2014-10-26T00:00:00",
-        "instrument": "jemx1",
-        "product": "lightcurve",
-        "lc_time_bin": 5.0,
-    },
-}
-_EXAMPLE_RESET = {"RA": 0.0, "DEC": 0.0, "zero_position": False, "scw_list": [], "revolutions": [], "observations": [], "bands": []}
 
 
 def draft() -> Request:
@@ -77,6 +63,9 @@ class Session(param.Parameterized):
     faults: Any = param.Dict(default={}, doc="Field to the sentence that says what is wrong with it.")
     plan = param.ClassSelector(class_=Plan, default=None, allow_None=True, doc="What would be sent.")
     computed = param.Integer(default=0, doc="How many batches of the plan are stored already.")
+    extension = param.ClassSelector(
+        class_=Plan, default=None, allow_None=True, doc="The watched run's plan as it would be, to be confirmed."
+    )
     problem = param.String(default="", doc="Sentence for the user about what went wrong elsewhere, empty when all is well.")
     busy = param.String(default="", doc="What is being waited for, empty when nothing.")
     run = param.ClassSelector(class_=RunState, default=None, allow_None=True, doc="The watched run, as last read.")
@@ -112,7 +101,7 @@ class Session(param.Parameterized):
 
     def _changed(self, *_: Any) -> None:
         """A plan of an older request is no plan."""
-        self.param.update(faults=self.judge(), plan=None, problem="")
+        self.param.update(faults=self.judge(), plan=None, extension=None, problem="")
         self._asked = None if self.faults else self.asked()
         self.look_ahead()
 
@@ -150,6 +139,16 @@ class Session(param.Parameterized):
         except RequestError:
             return False
 
+    @property
+    def poor(self) -> tuple[Poor, ...]:
+        """Science windows of the plan with little good time."""
+        return poor_windows(self.plan) if self.plan else ()
+
+    @property
+    def extension_news(self) -> tuple[str, ...]:
+        """What the extension is warned of and the run was not."""
+        return news(self.look.plan, self.extension) if self.look and self.extension else ()
+
     def take_token(self, text: str) -> None:
         """Blocking: use a token for the chosen host, also for what runs there; "" for none.
 
@@ -184,7 +183,7 @@ class Session(param.Parameterized):
 
     def take_example(self, name: str) -> None:
         """Fill in one of `EXAMPLES`; instruments and products stay as they are where it names none."""
-        self.request.param.update(**_EXAMPLE_RESET, **EXAMPLES[name])
+        self.request.param.update(**RESET, **EXAMPLES[name])
 
     def suggestions(self) -> tuple[str, ...]:
         """Blocking: names for the source, those of the newest runs first, then the catalogue's."""
@@ -193,7 +192,21 @@ class Session(param.Parameterized):
     def propose(self) -> tuple[Plan, int]:
         """Blocking: the plan for the present request, and how many of its batches are stored already."""
         identity = replace(self.identity, roles=self.standing.roles)
-        plan = prepare(self.settings, self.asked(), identity)
+        return self._counted(prepare(self.settings, self.asked(), identity))
+
+    def spare(self) -> tuple[Plan, int]:
+        """Blocking: as `propose`, the present plan without its science windows of little good time.
+
+        Raises
+        ------
+        RequestError, NoScienceWindows
+            When there is no plan, or nothing would be left.
+        """
+        if self.plan is None:
+            raise RequestError("There is no plan to leave anything out of: choose a source and an interval first.")
+        return self._counted(spared(self.plan, self.poor))
+
+    def _counted(self, plan: Plan) -> tuple[Plan, int]:
         return plan, len(self.store.done_batches([batch.batch_id for batch in plan.batches]))
 
     def accept(self, plan: Plan, computed: int) -> None:
@@ -232,7 +245,7 @@ class Session(param.Parameterized):
         try:
             plan = self.store.plan(run_id)
             self.request.param.update(**{name: value for name, value in plan.request.items() if name in self.request.param})
-            self.accept(plan, len(self.store.done_batches([batch.batch_id for batch in plan.batches])))
+            self.accept(*self._counted(plan))
             self.watch_run(run_id)
         except DashboardError as error:
             self.refuse(error)
@@ -288,7 +301,7 @@ class Session(param.Parameterized):
     def leave_run(self) -> None:
         """Look at no run any more; the request stays."""
         self._watch, self.findings, self.look, self.draft, self.editing = None, None, None, None, False
-        self.run = None
+        self.run, self.extension = None, None
         self.selection.clear()
         self.product_version += 1
 
@@ -300,7 +313,7 @@ class Session(param.Parameterized):
         self.selection.clear()
         self._watch = watch
         first = next((number for number, job in enumerate(self._watch.look.jobs) if job.product == "mosaic"), 0)
-        self.param.update(shown=first, run=self._watch.look.state)
+        self.param.update(shown=first, run=self._watch.look.state, extension=None)
         self.product_version += 1  # what was shown belongs to another run
         self.refresh()
 
@@ -333,6 +346,8 @@ class Session(param.Parameterized):
         shown = self._made[self.shown] if look.jobs[self.shown].product == "mosaic" else None
         newer = look.findings != before or shown is not self.findings or self._made != made
         self.findings, self.look = shown, look
+        if self.run is not None and look.state.plan_version != self.run.plan_version:
+            self.extension = None  # it was made of an earlier plan
         if look.state is not self.run:  # param compares no dataclasses: it would tell everybody at every beat
             self.run = look.state
         if newer:

@@ -16,6 +16,7 @@ from dashboard.settings import Settings
 
 if TYPE_CHECKING:
     from dashboard.account import Standing
+    from dashboard.plan.plan import Plan
 
 WATCH_SECONDS = 0.3
 
@@ -27,6 +28,7 @@ def add_to(commands: Any) -> None:
     for command in (plan, run):
         command.add_argument("request", type=Path, help="JSON file; its keys are the parameters of the service description")
         command.add_argument("--host", help="host_type, instead of the request's")
+        add_screening_option(command)
     go_on = commands.add_parser("continue", help="go on with a run whose image's catalogue waited for review")
     go_on.add_argument("run_id")
     go_on.add_argument("--catalog", type=Path, help="catalog.json of the image's folder, edited; as it was proposed when not given")
@@ -43,6 +45,28 @@ def add_to(commands: Any) -> None:
 def add_token_option(command: argparse.ArgumentParser) -> None:
     """Where a token is read from, beside the places of MMODA's own client."""
     command.add_argument("--token-file", type=Path, help="file with a token, instead of ODA_TOKEN or .oda-token")
+
+
+def add_screening_option(command: argparse.ArgumentParser) -> None:
+    """Whether science windows with little good time are left out."""
+    command.add_argument("--leave-out", action="store_true", help="do without science windows of little good time, where the archive tells")
+
+
+def planned(settings: Settings, options: argparse.Namespace) -> tuple[Plan, tuple[str, ...]]:
+    """The plan of the request, and a sentence for each instrument that has science windows with little good time.
+
+    Raises
+    ------
+    DashboardError
+        The first thing that is wrong, with its sentence.
+    """
+    from dashboard.plan.screening import poor_windows, spared
+    from dashboard.road import prepare
+
+    plan = prepare(settings, request_of(options), Identity())
+    poor = poor_windows(plan)
+    end = "They are left out." if options.leave_out else "--leave-out does without them."
+    return spared(plan, poor) if options.leave_out else plan, tuple(f"{one.sentence} {end}" for one in poor)
 
 
 def standing(settings: Settings, host: str, options: argparse.Namespace) -> Standing:
@@ -78,13 +102,12 @@ def text_of(path: Path, what: str) -> str:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from dashboard.road import prepare
     from dashboard.runs.store import RunStore
 
     settings = Settings.from_environment()
-    plan = prepare(settings, request_of(options), Identity())
+    plan, screened = planned(settings, options)
     done = RunStore(settings).done_batches([batch.batch_id for batch in plan.batches])
-    print("\n".join(plan.describe(done)))
+    print("\n".join((*plan.describe(done), *(f"Good time: {sentence}" for sentence in screened))))
     user = standing(settings, plan.host, options)
     if user.missing(plan):
         print(f"Refused: {user.lack(plan)}")
@@ -92,21 +115,21 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from dashboard.road import prepare
     from dashboard.runs.capacity import refuse_without_room
     from dashboard.runs.store import RunStore
 
     settings = Settings.from_environment()
-    plan = prepare(settings, request_of(options), Identity())
+    plan, screened = planned(settings, options)
     user = standing(settings, plan.host, options)
     store = RunStore(settings, Identity().user)
     done = store.done_batches([batch.batch_id for batch in plan.batches])
-    print("\n".join(plan.describe(done)))
+    print("\n".join((*plan.describe(done), *(f"Good time: {sentence}" for sentence in screened))))
     user.refuse(plan, settings.hosts[plan.host])
     refuse_without_room(settings, plan, done)
     run_id = store.start(plan, Identity(roles=user.roles), token=user.token)
     print(f"run {run_id}")
     again = f"run {options.request} --out {options.out}" + (f" --host {options.host}" if options.host else "")
+    again += " --leave-out" if options.leave_out else ""
     return watch(settings, run_id, options.out, again)
 
 

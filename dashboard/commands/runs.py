@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dashboard.commands.asking import add_token_option, request_of, standing, watch
+from dashboard.commands.asking import add_screening_option, add_token_option, planned, standing, watch
 from dashboard.commands.exit_codes import OK
 from dashboard.errors import RequestError
 from dashboard.identity import Identity
@@ -44,6 +44,7 @@ def add_to(commands: Any) -> None:
     start = add("start", _start, "start a request and return at once; a worker goes on with it", run=False)
     start.add_argument("request", type=Path, help="JSON file; its keys are the parameters of the service description")
     start.add_argument("--host", help="host_type, instead of the request's")
+    add_screening_option(start)
     start.add_argument("--name", default="", help="of the run; the target's when not given")
     start.add_argument("--tell", default="", metavar="ADDRESS", help="e-mail address that is told its end")
     follow = add("watch", _watch, "show a run until it ends, then write its files; an interrupt leaves it running", to_json=False)
@@ -129,13 +130,12 @@ def _history(options: argparse.Namespace, store: RunStore, state: RunState) -> i
 
 
 def _start(options: argparse.Namespace) -> int:
-    from dashboard.road import prepare
     from dashboard.runs.capacity import refuse_without_room
     from dashboard.runs.process import ensure_worker
 
     settings, store = _store()
-    plan = prepare(settings, request_of(options), Identity())
-    _tell(plan.notices)
+    plan, screened = planned(settings, options)
+    _tell((*plan.notices, *screened))
     user = standing(settings, plan.host, options)
     user.refuse(plan, settings.hosts[plan.host])
     refuse_without_room(settings, plan, store.done_batches([batch.batch_id for batch in plan.batches]))
@@ -166,6 +166,7 @@ def _retry(options: argparse.Namespace) -> int:
 
 
 def _extend(options: argparse.Namespace) -> int:
+    from dashboard.plan.screening import news
     from dashboard.road import extended
     from dashboard.runs.capacity import refuse_without_room
 
@@ -176,7 +177,7 @@ def _extend(options: argparse.Namespace) -> int:
         raise RequestError("Nothing to extend by: give --T1, --T2, --revolutions, --observations or --radius.")
     before = store.plan(options.run_id)
     plan = extended(settings, before, **changes)
-    _tell(notice for notice in plan.notices if notice not in before.notices)
+    _tell(news(before, plan))
     user = standing(settings, plan.host, options)
     user.refuse(plan, settings.hosts[plan.host])
     refuse_without_room(settings, plan, store.done_batches([batch.batch_id for batch in plan.batches]))

@@ -104,6 +104,11 @@ class Plan:
         return len(self.asked)
 
     @property
+    def n_left_out(self) -> int:
+        """Number of science windows that some instrument does without."""
+        return len(set().union(*self.left_out.values()))
+
+    @property
     def exposure(self) -> float:
         """Elapsed seconds of all science windows."""
         return float(self.asked.telapse.sum())
@@ -164,6 +169,7 @@ class Plan:
             f"Asked: {jobs}, {self.request['osa_version']}, host {self.host}{' (SIMULATED data)' if self.simulated else ''}",
             f"Science windows: {self.n_scw}, {exposure_text(self.exposure)}, {first} to {last} UTC",
             *self._archive_text(),
+            *([f"Left out: {self.n_left_out} science windows"] if self.n_left_out else []),
             f"Batches: {len(self.batches)} of at most {self.request['s_max']} science windows, {self.fill:.0%} full on average",
             *(f"Then: {coming.label} of {len(coming.swid)} science windows, with the catalogue of the image" for coming in self.coming),
             *(f"Expected 1-sigma error at the target: {text}" for text in self.sensitivity_texts()),

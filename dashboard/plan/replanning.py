@@ -78,7 +78,7 @@ def replanned(plan: Plan, request: Request, pointings: Mapping[str, Pointings], 
     )
 
 
-def without(plan: Plan, swids: Collection[str]) -> Plan:
+def without(plan: Plan, swids: Collection[str], instrument: str = "") -> Plan:
     """The plan without some science windows, which stay out when the interval grows: the batches that held them are asked again.
 
     Parameters
@@ -87,6 +87,8 @@ def without(plan: Plan, swids: Collection[str]) -> Plan:
         As the run has it.
     swids
         Ids, with or without version.
+    instrument
+        Whose jobs they leave; "" for all.
 
     Raises
     ------
@@ -95,24 +97,25 @@ def without(plan: Plan, swids: Collection[str]) -> Plan:
     NoScienceWindows
         When nothing is left for a job.
     """
-    out, members = {swid[:12] for swid in swids}, _members(plan)
-    if unknown := sorted(out.difference(*members.values())):
+    out, present = {swid[:12] for swid in swids}, members(plan)
+    if unknown := sorted(out.difference(*present.values())):
         raise RequestError(f"The run has no science window {unknown[0]}: name some of its own.", "scw_list")
-    left_out = {name: tuple(sorted({*plan.left_out.get(name, ()), *(out & ids)})) for name, ids in members.items()}
-    return _again(replace(plan, left_out=left_out), members)
+    leaving = {name: out & ids if instrument in ("", name) else set() for name, ids in present.items()}
+    left_out = {name: tuple(sorted({*plan.left_out.get(name, ()), *ids})) for name, ids in leaving.items()}
+    return _again(replace(plan, left_out=left_out), present)
 
 
 def put_back(plan: Plan, swids: Collection[str]) -> Plan:
     """The plan with science windows that had been taken out; raises as `without`."""
-    back, members = {swid[:12] for swid in swids}, _members(plan)
+    back, present = {swid[:12] for swid in swids}, members(plan)
     if unknown := sorted(back.difference(*plan.left_out.values())):
         raise RequestError(f"The science window {unknown[0]} was not taken out: runs show names those that were.", "scw_list")
     left_out = {name: tuple(swid for swid in ids if swid not in back) for name, ids in plan.left_out.items()}
-    return _again(replace(plan, left_out=left_out), members)
+    return _again(replace(plan, left_out=left_out), present)
 
 
-def _again(plan: Plan, members: Mapping[str, set[str]]) -> Plan:
-    pointings = {name: plan.pointings.take(np.flatnonzero([s in ids for s in plan.pointings.swid])) for name, ids in members.items()}
+def _again(plan: Plan, present: Mapping[str, set[str]]) -> Plan:
+    pointings = {name: plan.pointings.take(np.flatnonzero([s in ids for s in plan.pointings.swid])) for name, ids in present.items()}
     return replanned(plan, Request.from_dict(plan.request), pointings, decided=True)
 
 
@@ -122,14 +125,14 @@ def _images_alone(plan: Plan, instrument: str) -> bool:
     return instrument not in others
 
 
-def _members(plan: Plan) -> dict[str, set[str]]:
+def members(plan: Plan) -> dict[str, set[str]]:
     """Science windows by instrument, those taken out among them."""
-    members = {name: set(ids) for name, ids in plan.left_out.items()}
+    found = {name: set(ids) for name, ids in plan.left_out.items()}
     for job in plan.jobs:
-        members.setdefault(job.instrument, set()).update(scw[:12] for batch in plan.batches_of(job) for scw in batch.scw)
+        found.setdefault(job.instrument, set()).update(scw[:12] for batch in plan.batches_of(job) for scw in batch.scw)
     for coming in plan.coming:
-        members.setdefault(coming.instrument, set()).update(coming.swid)
-    return members
+        found.setdefault(coming.instrument, set()).update(coming.swid)
+    return found
 
 
 def _remaining(plan: Plan, instrument: str, swids: Collection[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from dashboard.session import EXAMPLES
+from dashboard.examples import EXAMPLES
 from tests.browser.conftest import Served, Visitor
 from tests.conftest import Observatory
 

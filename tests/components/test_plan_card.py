@@ -8,14 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from components.plan_card import ANYONE, INVITATION, forecast_lines, plan_card, plan_lines
+from components.plan_card import ANYONE, INVITATION, extension_lines, forecast_lines, plan_card, plan_lines
 from dashboard.account import Standing
 from dashboard.errors import ArchiveUnavailable
 from dashboard.identity import Identity
 from dashboard.plan.forecast import Forecast, forecast, spans_of
 from dashboard.plan.roles import LARGE
+from dashboard.plan.screening import poor_windows, spared
 from dashboard.request.request import Request
 from dashboard.session import Session
 from tests.mission import coverage
@@ -145,3 +147,26 @@ def test_the_card_shows_what_matters_most(session: Session) -> None:
     assert "✗ 2 values to correct" in plan_card(session)
     session.request.param.update(E1_keV=None)
     assert "✗ 1 value to correct" in plan_card(session)
+
+
+def test_science_windows_of_little_good_time_are_suggested_and_those_left_out_are_told() -> None:
+    whole = plan_of(6)
+    listed = replace(whole.pointings, good={"isgri": np.array([1700.0, 600.0, 1700.0, 1700.0, 700.0, 1700.0])})
+    plan = replace(whole, pointings=listed)
+    poor = poor_windows(plan)
+    html = plan_lines(plan, 0, ANONYMOUS, poor)
+    assert "▲ 2 of 6 ScW of isgri have less than 50% good time: 1.3 ks good of 3.5 ks." in html
+    assert "left out" not in html
+    without = spared(plan, poor)
+    html = plan_lines(without, 0, ANONYMOUS, poor_windows(without))
+    assert "good time" not in html
+    assert "2 ScW left out; Plan takes them back" in html
+    assert "4 ScW · " in html
+
+
+def test_an_extension_tells_what_it_asks_and_what_is_new_to_know() -> None:
+    html = extension_lines(plan_of(6), plan_of(10), ["Beware of <this>."])
+    assert "2 batches to ask for. It is not yet." in html
+    assert "10 ScW · " in html
+    assert "▲ Beware of &lt;this&gt;." in html
+    assert "1 batch to ask for" in extension_lines(plan_of(6), plan_of(8), [])
