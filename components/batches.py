@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
@@ -14,15 +15,17 @@ import panel as pn
 from components.job_words import job_name
 from components.words import Words
 from dashboard.errors import DashboardError
+from dashboard.quality_board import QualityAnswer, quality_board
+from dashboard.runs.quality import BatchQuality, suspects
 from dashboard.runs.run_state import BatchState, RunState
 from dashboard.runs.run_view import Event
 from dashboard.session import Session
 
-COLUMNS = {"batch": 52, "job": 190, "state": 100, "ScW": 74, "first ScW": 118, "tries": 50, "reason": 330}
+COLUMNS = {"batch": 52, "job": 190, "state": 100, "ScW": 74, "first ScW": 118, "tries": 50, "width": 56, "reason": 330}
 
 
-def batch_table(run: RunState, names: tuple[str, ...]) -> pd.DataFrame:
-    """A row a batch, numbered from 1 as on the line of truth."""
+def batch_table(run: RunState, names: tuple[str, ...], quality: Mapping[str, BatchQuality]) -> pd.DataFrame:
+    """A row a batch, numbered from 1 as on the line of truth; what stands out is marked where its quality is known."""
     rows = [
         (
             number,
@@ -31,11 +34,22 @@ def batch_table(run: RunState, names: tuple[str, ...]) -> pd.DataFrame:
             f"{batch.scw_done} of {batch.scw_total}",
             batch.scw[0][:12],
             batch.attempts,
-            f"{batch.reason} {batch.remedy}".strip(),
+            width_text(quality.get(batch.batch_id)),
+            f"{batch.reason} {batch.remedy}".strip() or doubt(batch, quality.get(batch.batch_id)),
         )
         for number, batch in enumerate(run.batches, 1)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def width_text(known: BatchQuality | None) -> str:
+    """Width of empty sky on a map; empty where there is none."""
+    return f"{known.figures.width:.2f}" if known and math.isfinite(known.figures.width) else ""
+
+
+def doubt(batch: BatchState, known: BatchQuality | None) -> str:
+    """Why a batch that is in the sums stands out from the others."""
+    return f"▲ {' '.join(known.reasons)}" if batch.arrived and known and known.reasons else ""
 
 
 def history_lines(events: tuple[Event, ...], batch: BatchState, number: int) -> str:
@@ -56,6 +70,8 @@ class BatchesView(pn.viewable.Viewer):
     def __init__(self, session: Session, **params: Any) -> None:
         super().__init__(**params)
         self._session = session
+        self._answer: QualityAnswer | None = None
+        self._quality: Mapping[str, BatchQuality] = {}
         self._table = pn.widgets.Tabulator(
             self._frame(),
             show_index=False,
@@ -70,17 +86,21 @@ class BatchesView(pn.viewable.Viewer):
         )
         self._run_id = session.run.run_id if session.run else ""
         self._told, self._history = Words(""), Words("", "history")
+        self._screened = Words("", "quiet")
         self._scw = pn.widgets.TextInput(placeholder="or science windows by their ids", css_classes=["scw"], margin=0, width=260)
         acts = {"Retry": self._retry, "Exclude": self._exclude, "Put back": self._put_back, "Close": self._close}
         buttons = [pn.widgets.Button(label=name, css_classes=["act", "small"], margin=0) for name in acts]
         for button, act in zip(buttons, acts.values(), strict=True):
             button.on_click(act)
-        bar = pn.Row(Words("<h2>Batches</h2>"), self._scw, *buttons, css_classes=["drawer-bar"], margin=0)
-        parts = (bar, self._table, self._told, self._history)
+        self._suspects = pn.widgets.Button(label="", visible=False, css_classes=["act", "small", "advice"], margin=0)
+        self._suspects.on_click(self._leave_suspects)
+        bar = pn.Row(Words("<h2>Batches</h2>"), self._scw, self._suspects, *buttons, css_classes=["drawer-bar"], margin=0)
+        parts = (bar, self._table, self._screened, self._told, self._history)
         self._column = pn.Column(*parts, css_classes=["drawer", "wide"], margin=0, visible=False)
         self._column.sizing_mode = "stretch_width"
         self._table.param.watch(self._chosen, "selection")
         session.param.watch(self._refresh, "run")
+        session.param.watch(self._take_quality, "beat")
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._column
@@ -94,11 +114,28 @@ class BatchesView(pn.viewable.Viewer):
         run, look = self._session.run, self._session.look
         if run is None:
             return pd.DataFrame(columns=list(COLUMNS))
-        return batch_table(run, tuple(job_name(job) for job in look.jobs) if look else ())
+        return batch_table(run, tuple(job_name(job) for job in look.jobs) if look else (), self._quality)
+
+    def _take_quality(self, *_: Any) -> None:
+        """Take what has been measured, and ask anew when batches have come or gone; nothing is measured while the drawer is shut."""
+        look, answer = self._session.look, self._answer
+        if not self._column.visible or look is None:
+            return
+        if answer is not None and answer.pending:
+            self._screened.value = f"Comparing the batches: {answer.done} of {answer.total} maps measured." if answer.total else ""
+            return
+        newest = quality_board(self._session.settings).ask(look)
+        if newest is not answer:
+            self._answer = newest
+        elif answer is not None and (answer.problem or answer.quality is not self._quality):
+            self._quality = answer.quality or {}
+            self._screened.value = f'<span class="bad">{escape(answer.problem)}</span>' if answer.problem else ""
+            self._refresh()
 
     def _refresh(self, *_: Any) -> None:
         if not self._column.visible:
             return
+        self._offer()
         frame = self._frame()
         run_id = self._session.run.run_id if self._session.run else ""
         if run_id != self._run_id:
@@ -113,6 +150,20 @@ class BatchesView(pn.viewable.Viewer):
         else:
             self._table.selection = []
             self._table.value = frame
+
+    def _offer(self) -> None:
+        """Offer to leave out what stands out."""
+        run = self._session.run
+        count = len(list(suspects(run, self._quality))) if run else 0
+        label = f"Leave out {count} suspect batch{'es' * (count != 1)}" if count else ""
+        self._suspects.param.update(visible=bool(count), label=label)
+
+    async def _leave_suspects(self, *_: Any) -> None:
+        """They stay chosen, so that Put back undoes it."""
+        run = self._session.run
+        if run is not None:
+            self._table.selection = [number - 1 for number, _ in suspects(run, self._quality)]
+            await self._act(lambda run, ids: self._session.acts.exclude(run, ids, True), "left out of the sums; Put back undoes it")
 
     def _close(self, *_: Any) -> None:
         self.toggle()

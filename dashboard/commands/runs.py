@@ -41,6 +41,7 @@ def add_to(commands: Any) -> None:
     show = add("show", _show, "one run with its batches")
     show.add_argument("--history", action="store_true", help="what happened to it, and when")
     show.add_argument("--batch", type=int, help="with --history: what happened to this batch")
+    add("quality", _quality, "how its batches compare: width of empty sky, exposure, good time; which to leave out")
     start = add("start", _start, "start a request and return at once; a worker goes on with it", run=False)
     start.add_argument("request", type=Path, help="JSON file; its keys are the parameters of the service description")
     start.add_argument("--host", help="host_type, instead of the request's")
@@ -127,6 +128,27 @@ def _history(options: argparse.Namespace, store: RunStore, state: RunState) -> i
     times = [datetime.fromtimestamp(event.at, UTC).isoformat(timespec="milliseconds") for event in events]
     document = [{"at": at, "what": event.what, "detail": event.detail} for at, event in zip(times, events, strict=True)]
     return _say(options, document, *(f"{entry['at']}  {entry['what']:<14} {entry['detail']}" for entry in document))
+
+
+def _quality(options: argparse.Namespace) -> int:
+    from dashboard.runs.quality import run_quality, suspects
+
+    settings, store = _store()
+    state, plan = store.state(options.run_id), store.plan(options.run_id)
+    quality = run_quality(settings, plan, state) or {}
+    marked = [number for number, _ in suspects(state, quality)]
+    lines, rows = [], []
+    for number, batch in enumerate(state.batches, 1):
+        if (known := quality.get(batch.batch_id)) is None:
+            continue
+        figures = {name: value if value == value else None for name, value in asdict(known.figures).items() if name != "batch_id"}
+        rows.append({"batch": number, "job": batch.job, "batch_id": batch.batch_id, **figures, "reasons": list(known.reasons)})
+        told = f", width {figures['width']:.2f}" if figures["width"] is not None else ""
+        told += f", {figures['good']:.0%} good time" if figures["good"] is not None else ""
+        lines.append(f"batch {number} (job {batch.job}): {known.figures.asked / 1e3:.1f} ks{told}{'. '.join(('', *known.reasons))}")
+    told = f"runs exclude {options.run_id} --batch {' '.join(map(str, marked))}"
+    lines.append(f"Suggested: integral-dashboard {told}" if marked else f"{len(lines)} batches compared, none stands out.")
+    return _say(options, {"run_id": state.run_id, "batches": rows, "suspect": marked}, *lines)
 
 
 def _start(options: argparse.Namespace) -> int:

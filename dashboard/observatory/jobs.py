@@ -80,7 +80,7 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._numbers: dict[str, int] = {}
         self._waiting: deque[Job] = deque()
-        self._built: OrderedDict[tuple[str, int, float], Built] = OrderedDict()
+        self._built: OrderedDict[tuple[str, int, float, int], Built] = OrderedDict()
         self._pool = ThreadPoolExecutor(max(1, knobs.concurrency), "observatory")
 
     def __getitem__(self, job_id: str) -> Job:
@@ -161,7 +161,8 @@ class Jobs:
 
     async def build(self, query: Query, scw_list: list[str]) -> Built:
         """A product in the thread pool, or from the few kept."""
-        key = (query.job_id, self.knobs.seed, self.knobs.coding_noise)
+        noise = (self.knobs.seed, self.knobs.coding_noise, self.knobs.flare_revolution)
+        key = (query.job_id, *noise)
         if key in self._built:
             self._built.move_to_end(key)
             return self._built[key]
@@ -169,7 +170,7 @@ class Jobs:
         if builder is None:
             raise KeyError(query.product)
         parameters = {**query.values, "scw_list": scw_list}
-        built = await self.run(partial(builder, parameters, self.knobs.seed, self.knobs.coding_noise))
+        built = await self.run(partial(builder, parameters, *noise))
         self.counts.products += 1
         self._built[key] = built
         while len(self._built) > _KEPT:

@@ -42,6 +42,8 @@ class Knobs:
         Of all noise and chance.
     coding_noise
         Fraction of the brightest source's flux.
+    flare_revolution
+        Revolution whose background flares: the noise of ISGRI's images is twice what their variance says. 0 for none.
     """
 
     time_per_scw: float = 0.03
@@ -53,6 +55,7 @@ class Knobs:
     lost_callbacks: int = 0
     seed: int = 1
     coding_noise: float = 0.0007
+    flare_revolution: int = 0
 
     def turn(self, changes: dict[str, Any]) -> None:
         """Set the named knobs, all or none.

@@ -53,12 +53,12 @@ class Built:
     catalog: dict[str, Any] | None = None
 
 
-Builder = Callable[[Mapping[str, Any], int, float], Built]
+Builder = Callable[[Mapping[str, Any], int, float, int], Built]
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A product of an instrument; `build` takes parameters, seed and coding noise."""
+    """A product of an instrument; `build` takes parameters, seed, coding noise and the revolution of a flare."""
 
     query: str
     parameters: tuple[Parameter, ...] = ()
@@ -125,15 +125,16 @@ _FIT: Final = tuple(Parameter(name, default, "str", _OBJECT) for name, default i
 _FIT_FILES: Final = tuple(Parameter(name, "", "str", _OBJECT) for name in ("arf_file_name", "rmf_file_name"))
 
 
-def isgri_image(parameters: Mapping[str, Any], seed: int, coding_noise: float) -> Built:
+def isgri_image(parameters: Mapping[str, Any], seed: int, coding_noise: float, flare_revolution: int) -> Built:
     """Mosaic and catalogue of an ISGRI query."""
     e1, e2, osa = parameters["E1_keV"], parameters["E2_keV"], parameters["osa_version"]
-    made = image.mosaic([scw[:12] for scw in parameters["scw_list"]], e1, e2, seed=seed, coding_noise=coding_noise, osa_version=osa)
+    swids = [scw[:12] for scw in parameters["scw_list"]]
+    made = image.mosaic(swids, e1, e2, seed=seed, coding_noise=coding_noise, osa_version=osa, flare_revolution=flare_revolution)
     units = mosaic_product.mosaic_units(made, e1, e2, seed)
     return Built([mosaic_product.data_product(units)], mosaic_product.catalogue(made, e1, e2, parameters["detection_threshold"], seed, osa))
 
 
-def jemx_mosaic(parameters: Mapping[str, Any], seed: int, coding_noise: float) -> Built:
+def jemx_mosaic(parameters: Mapping[str, Any], seed: int, coding_noise: float, flare_revolution: int) -> Built:
     """Mosaic and catalogue of a query to one unit of JEM-X; the placeholder when it was never on."""
     view = View.of(Jemx(parameters["jemx_num"]), parameters["scw_list"])
     if not len(view):
@@ -151,12 +152,12 @@ def nothing(product: str, seed: int) -> Built:
     return Built([mosaic_product.data_product(mosaic_product.empty_units(seed), product.split("_")[0])], empty)
 
 
-def isgri_lc(parameters: Mapping[str, Any], seed: int, coding_noise: float) -> Built:
+def isgri_lc(parameters: Mapping[str, Any], seed: int, coding_noise: float, flare_revolution: int) -> Built:
     """Light curves of an ISGRI query."""
     return _light_curves(Isgri(parameters["osa_version"]), parameters, (parameters["E1_keV"], parameters["E2_keV"]), seed)
 
 
-def jemx_lc(parameters: Mapping[str, Any], seed: int, coding_noise: float) -> Built:
+def jemx_lc(parameters: Mapping[str, Any], seed: int, coding_noise: float, flare_revolution: int) -> Built:
     """Light curves of a query to one unit of JEM-X, in the band of whole channels."""
     band = jemx_channels.band(parameters["E1_keV"], parameters["E2_keV"])[2:]
     return _light_curves(Jemx(parameters["jemx_num"]), parameters, band, seed)
@@ -169,12 +170,12 @@ def _light_curves(camera: Camera, parameters: Mapping[str, Any], band: tuple[flo
     return Built([light_curve_product.data_product(curve, view, e1, e2, time_bin, seed) for curve in curves])
 
 
-def isgri_spectrum(parameters: Mapping[str, Any], seed: int, coding_noise: float) -> Built:
+def isgri_spectrum(parameters: Mapping[str, Any], seed: int, coding_noise: float, flare_revolution: int) -> Built:
     """Spectra, ARFs and RMFs of an ISGRI query."""
     return _spectra(Isgri(parameters["osa_version"]), parameters, seed)
 
 
-def jemx_spectrum(parameters: Mapping[str, Any], seed: int, coding_noise: float) -> Built:
+def jemx_spectrum(parameters: Mapping[str, Any], seed: int, coding_noise: float, flare_revolution: int) -> Built:
     """Spectra, ARFs and RMFs of a query to one unit of JEM-X."""
     return _spectra(Jemx(parameters["jemx_num"]), parameters, seed)
 

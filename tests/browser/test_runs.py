@@ -79,3 +79,21 @@ def test_a_run_is_extended_renamed_found_in_the_list_and_deleted(served: Served,
     visitor.read("Nothing asked yet")
     assert RunStore(served.settings).list_runs() == ()
     visitor.page.wait_for_url(lambda url: "run=" not in url)
+
+
+@pytest.mark.slow
+def test_a_batch_of_a_flare_is_suspected_and_left_out_by_a_click(served: Served, visitor: Visitor, observatory: Observatory) -> None:
+    """All of revolution 774, the first of two, is twice as noisy as its maps say."""
+    observatory.knobs(flare_revolution=774)
+    visitor.open(f"{served.url}?run={served.start_run(s_max=5, T2='2009-02-21T00:00:00')}")
+    visitor.read("DONE", 180)
+    visitor.click("Batches")
+    button = visitor.page.get_by_role("button", name=re.compile(r"Leave out \d+ suspect batch"))
+    button.wait_for(timeout=30_000)
+    visitor.read(re.compile(r"▲ Empty sky is [12]\.\d\d wide; 1\.\d\d is usual in this run\."))
+    button.click()
+    visitor.read(re.compile(r"(\d+) of \1 left out of the sums; Put back undoes it\."))
+    visitor.read(re.compile(r"\d+ of \d+ batches \(\d+ excluded\)"))
+    expect(button).not_to_be_visible()
+    visitor.click("Put back")
+    expect(button).to_be_visible()

@@ -102,7 +102,7 @@ def answered(
     }
     build = INSTRUMENTS[product.split("_")[0]].offers[product].build
     assert build is not None
-    return build(asked, 1, 0.0).products
+    return build(asked, 1, 0.0, 0).products
 
 
 def sources(products: Sequence[dict[str, Any]]) -> set[str]:

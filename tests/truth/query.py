@@ -68,7 +68,7 @@ def ask(product: str, scw: Sequence[str], catalog: SourceCatalog | None = None, 
         parameters["selected_catalog"] = selected_catalog(catalog, instrument if instrument == "isgri" else f"jemx{parameters['jemx_num']}")
     build = INSTRUMENTS[instrument].offers[product].build
     assert build is not None
-    built = build(parameters, seed, coding_noise)
+    built = build(parameters, seed, coding_noise, 0)
     document = {
         "products": {"numpy_data_product_list": built.products, "catalog": built.catalog},
         "job_monitor": {"job_id": "in process"},
