@@ -22,6 +22,7 @@ from dashboard.runs.run_view import Event
 from dashboard.session import Session
 
 COLUMNS = {"batch": 52, "job": 190, "state": 100, "ScW": 74, "first ScW": 118, "tries": 50, "width": 56, "reason": 330}
+COMPARING = '<p class="quiet">Comparing the batches …</p>'
 
 
 def batch_table(run: RunState, names: tuple[str, ...], quality: Mapping[str, BatchQuality]) -> pd.DataFrame:
@@ -86,7 +87,6 @@ class BatchesView(pn.viewable.Viewer):
         )
         self._run_id = session.run.run_id if session.run else ""
         self._told, self._history = Words(""), Words("", "history")
-        self._screened = Words("", "quiet")
         self._scw = pn.widgets.TextInput(placeholder="or science windows by their ids", css_classes=["scw"], margin=0, width=260)
         acts = {"Retry": self._retry, "Exclude": self._exclude, "Put back": self._put_back, "Close": self._close}
         buttons = [pn.widgets.Button(label=name, css_classes=["act", "small"], margin=0) for name in acts]
@@ -94,8 +94,8 @@ class BatchesView(pn.viewable.Viewer):
             button.on_click(act)
         self._suspects = pn.widgets.Button(label="", visible=False, css_classes=["act", "small", "advice"], margin=0)
         self._suspects.on_click(self._leave_suspects)
-        bar = pn.Row(Words("<h2>Batches</h2>"), self._scw, self._suspects, *buttons, css_classes=["drawer-bar"], margin=0)
-        parts = (bar, self._table, self._screened, self._told, self._history)
+        bar = pn.Row(Words("<h2>Batches</h2>"), self._scw, *buttons, css_classes=["drawer-bar"], margin=0)
+        parts = (bar, self._suspects, self._table, self._told, self._history)
         self._column = pn.Column(*parts, css_classes=["drawer", "wide"], margin=0, visible=False)
         self._column.sizing_mode = "stretch_width"
         self._table.param.watch(self._chosen, "selection")
@@ -122,14 +122,16 @@ class BatchesView(pn.viewable.Viewer):
         if not self._column.visible or look is None:
             return
         if answer is not None and answer.pending:
-            self._screened.value = f"Comparing the batches: {answer.done} of {answer.total} maps measured." if answer.total else ""
+            if answer.total and not self._told.value:
+                self._told.value = COMPARING
             return
         newest = quality_board(self._session.settings).ask(look)
         if newest is not answer:
             self._answer = newest
         elif answer is not None and (answer.problem or answer.quality is not self._quality):
             self._quality = answer.quality or {}
-            self._screened.value = f'<span class="bad">{escape(answer.problem)}</span>' if answer.problem else ""
+            if answer.problem or self._told.value == COMPARING:
+                self._told.value = f'<p class="bad" role="alert">{escape(answer.problem)}</p>' if answer.problem else ""
             self._refresh()
 
     def _refresh(self, *_: Any) -> None:
