@@ -31,6 +31,7 @@ from dashboard.products.catalog import SourceTable
 from dashboard.products.mosaic import Mosaic
 from dashboard.range_look import RangeLook
 from dashboard.request.checks import problems
+from dashboard.request.draft import draft
 from dashboard.request.request import Request
 from dashboard.road import prepare
 from dashboard.run_acts import RunActs, extends
@@ -42,18 +43,6 @@ from dashboard.runs.vault import Vault
 from dashboard.selection import Selection
 from dashboard.settings import Settings
 from dashboard.watcher import Findings, Look, Watch, watcher
-
-
-def draft() -> Request:
-    """A request whose numbers may be anything while they are typed: `judge` says what is wrong with them."""
-    request = Request()
-    for name in request.param:
-        parameter = request.param[name]
-        if isinstance(parameter, param.Number):
-            parameter.bounds, parameter.inclusive_bounds, parameter.allow_None = None, (True, True), True
-        elif isinstance(parameter, param.List):
-            parameter.item_type = None
-    return request
 
 
 class Session(param.Parameterized):
