@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any, Final
 
+from astropy.time import Time
+
 from dashboard.errors import JobMixedUp
 from dashboard.plan.batch import Batch
-from dashboard.request.times import TimePoint
 
+MJD_OF_IJD: Final = 51544.0
 COMPARED: Final = ("instrument", "product_type")
 """Besides the science windows. Numbers are not compared: a dispatcher may round them to what its instrument can do."""
 
@@ -28,7 +30,7 @@ def sent_parameters(batch: Batch) -> Mapping[str, Any]:
     if "T1" in batch.parameters or not (isfinite(batch.tstart) and isfinite(batch.tstop)):
         return batch.parameters
     marks = (int(batch.batch_id[:6], 16) % 1000, int(batch.batch_id[6:12], 16) % 1000)
-    edges = (TimePoint("ijd", ijd).isot[:19] for ijd in (batch.tstart, batch.tstop))
+    edges = (str(Time(MJD_OF_IJD, ijd, format="mjd", scale="tt").utc.isot)[:19] for ijd in (batch.tstart, batch.tstop))
     t1, t2 = (f"{edge}.{mark:03d}" for edge, mark in zip(edges, marks, strict=True))
     return {**batch.parameters, "T1": t1, "T2": t2, "T_format": "isot"}
 
