@@ -18,6 +18,7 @@ from hypothesis import settings as hypothesis_settings
 
 from dashboard.runs.process import end_children
 from dashboard.settings import Settings
+from tests.certificate import certificate as certificate
 
 hypothesis_settings.register_profile("untimed", deadline=None)  # a busy machine fails no test
 hypothesis_settings.load_profile("untimed")

@@ -40,7 +40,7 @@ class WebService:
     pauses
         Seconds to wait before each further try; their number is the number of retries.
     largest
-        Bytes of an answer, unpacked, beyond which it is not read further.
+        Bytes of an answer, unpacked, beyond which it is not read further; `LARGEST_ANSWER` at most.
     """
 
     name: str
@@ -121,8 +121,8 @@ class WebService:
         with client.stream("GET", url, params=params, timeout=timeout) as response:
             for piece in response.iter_bytes():
                 content += piece
-                if len(content) > self.largest:
-                    raise self.malformed(f"is larger than {self.largest / 1e6:g} MB")
+                if len(content) > (most := min(self.largest, LARGEST_ANSWER)):
+                    raise self.malformed(f"is larger than {most / 1e6:g} MB")
                 if time.monotonic() > ends:
                     raise httpx.ReadTimeout("the answer comes too slowly", request=response.request)
         return httpx.Response(response.status_code, content=bytes(content), request=response.request)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import time
 import warnings
+from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dashboard.errors import ArchiveUnavailable, UnknownSource
 
+if TYPE_CHECKING:
+    import requests
+
 SIMBAD_SECONDS = 20.0
+"""For each of its two answers."""
+LARGEST_ANSWER = 1_000_000
+_PIECE = 65536
 
 
 def simbad_position(name: str) -> tuple[float, float]:
@@ -29,7 +39,7 @@ def simbad_position(name: str) -> tuple[float, float]:
 
     simbad = SimbadClass()
     session = simbad._session  # the client sets no deadline itself and has no public way to set one
-    session.request = partial(session.request, timeout=SIMBAD_SECONDS)
+    session.request = partial(_bounded, session.request)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NoResultsWarning)
@@ -44,3 +54,18 @@ def simbad_position(name: str) -> tuple[float, float]:
     if not (0 <= ra <= 360 and -90 <= dec <= 90):
         raise UnknownSource(f"Simbad has no position for {name!r}.")
     return ra, dec
+
+
+def _bounded(ask: Callable[..., requests.Response], method: str, url: str, **options: Any) -> requests.Response:
+    """An answer that has come as a whole, in time and within its bound; OSError otherwise."""
+    from urllib3 import HTTPResponse
+
+    ends, content = time.monotonic() + SIMBAD_SECONDS, bytearray()
+    response = ask(method, url, **{**options, "timeout": SIMBAD_SECONDS, "stream": True})
+    while piece := response.raw.read1(_PIECE, decode_content=True):
+        content += piece
+        if len(content) > LARGEST_ANSWER or time.monotonic() > ends:
+            response.close()
+            raise OSError
+    response.raw = HTTPResponse(io.BytesIO(content), preload_content=False)
+    return response

@@ -1,23 +1,23 @@
 """oda-api's client, tamed. Importing this module imports oda_api (3 s, 158 MB): do it late.
 
-`DispatcherAPI` keeps the protocol: parameters, payload, state of the job, one request. Taken from it are
-`parameters_dict`, `job_id`, `query_status` and `request_to_json`; its `poll` and `get_product` are left alone (they print,
-unpickle whatever comes, retry for half an hour and fetch the product twice). One object serves one job in one thread.
+`DispatcherAPI` keeps the protocol: parameters, payload, state of the job. Taken from it are `parameters_dict`, `job_id` and
+`query_status`; its `poll` and `get_product` are left alone (they print, unpickle whatever comes, retry for half an hour and fetch the
+product twice), and so is its `request_to_json`, which bounds neither the size of an answer nor the time it takes. One object serves one
+job in one thread.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import re
 import secrets
 import string
-import traceback
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
 
-import requests
-import urllib3
+import httpx
 from oda_api import api
 
 from dashboard.dispatcher.document import parse
@@ -26,8 +26,10 @@ from dashboard.dispatcher.token import redact
 from dashboard.errors import DispatcherError, HostTimeout, HostUnreachable, MalformedAnswer
 from dashboard.hosts import Host
 
-_MOVED = re.compile(r'reinitialize DispatcherAPI with "([^"?]*)')
-_STATUS = re.compile(r"\Astatus: (\d{3})")
+LARGEST_ANSWER: Final = 500_000_000
+"""Bytes, unpacked; an image of ISGRI takes 5 to 20 MB."""
+_AWAY: Final = "cannot be reached: check the network"
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
 
 def _new_session_id() -> str:
@@ -40,13 +42,15 @@ class DispatcherClient(api.DispatcherAPI):
     Parameters
     ----------
     host
-        Where; its `request_seconds` is the deadline of connecting and of each wait for data.
+        Where; its `request_seconds` is the deadline of connecting and of each wait for data, `job_seconds` that of a whole answer.
     parameters
         As in `dashboard.plan.batch.Batch.parameters`.
     token
         "" for anonymous. No other token is ever looked for.
     session_id
         Of a job to take up again; "" for a new one.
+    clock
+        Seconds.
 
     Raises
     ------
@@ -56,9 +60,18 @@ class DispatcherClient(api.DispatcherAPI):
 
     job_id: str | None
 
-    def __init__(self, host: Host, parameters: Mapping[str, Any], *, token: str = "", session_id: str = "") -> None:
+    def __init__(
+        self,
+        host: Host,
+        parameters: Mapping[str, Any],
+        *,
+        token: str = "",
+        session_id: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.host_name = host.name
-        self.timeout = host.request_seconds
+        self.timeout, self._whole_seconds = host.request_seconds, host.job_seconds
+        self._clock = clock
         self.n_bytes = 0
         if not host.dispatcher_url:
             raise HostUnreachable(f"The host {host.name} has no address: start it, or set its address.")
@@ -72,7 +85,6 @@ class DispatcherClient(api.DispatcherAPI):
             )
         except api.UserError:
             raise HostUnreachable(f"The address of {host.name} is not accepted by oda-api: use http(s)://host/path.") from None
-        self.preferred_request_method = "POST"
         self.parameters_dict = {
             "query_type": "Real",
             **{name: _form_value(name, value) for name, value in parameters.items()},
@@ -90,13 +102,10 @@ class DispatcherClient(api.DispatcherAPI):
         """Nothing: in a server that would be the operator's token."""
         return ""
 
-    def _decode_res_json(self, res: requests.Response) -> dict[str, Any]:
+    def _decoded(self, content: bytes) -> dict[str, Any]:
         """Parse once, keeping the text "null" and taking bare NaN and Infinity as NaN."""
-        self.n_bytes = len(res.content)
-        try:
-            document = parse(res.content)
-        except (ValueError, RecursionError):
-            document = None
+        self.n_bytes = len(content)
+        document = _json(content)
         if not isinstance(document, dict) or not isinstance(document.get("query_status"), str):
             raise MalformedAnswer(f"The answer of {self.host_name} is no dispatcher's answer, or was cut short: retry the batch.")
         for part in ("products", "exit_status", "job_monitor"):
@@ -121,18 +130,12 @@ class DispatcherClient(api.DispatcherAPI):
         DispatcherError
             The kind that says what happened; nothing of the body but the server's own sentence is in it, nor in its context.
         """
-        try:
-            document: dict[str, Any] = self.request_to_json()
-        except DispatcherError:
-            raise
-        except (requests.RequestException, KeyError, TypeError, ValueError, AttributeError) as error:
-            failure = self._transport_failure(error)
-        except (api.RemoteException, api.RequestNotUnderstood, api.DispatcherException, api.URLRedirected) as error:
-            failure = self._refusal(error)
-        else:
-            self._follow(document)
-            return document
-        raise failure
+        status, content, moved = self._post()
+        if status != httpx.codes.OK:
+            raise self._refusal(status, content, moved)
+        document = self._decoded(content)
+        self._follow(document)
+        return document
 
     def _follow(self, document: Mapping[str, Any]) -> None:
         job_id = document["job_monitor"].get("job_id")
@@ -144,46 +147,58 @@ class DispatcherClient(api.DispatcherAPI):
         except RuntimeError:
             raise MalformedAnswer(f"{self.host_name} reports an unknown state of job {self.job_id}: retry the batch.") from None
 
-    def _refusal(self, error: Exception) -> DispatcherError:
-        status, text = 400, ""
-        match error:
-            case api.RequestNotUnderstood():
-                text = _field(error.details_json, "error_message", "error")
-            case api.DispatcherNotAvailable():
-                status = _status_seen(error)
-            case api.DispatcherException():
-                body_was_json = error.__cause__ is None
-                status, text = 500, _field(error.response_json, "error_message", "message") if body_was_json else ""
-            case api.URLRedirected():
-                moved = _MOVED.search(str(error))
-                status, text = 301, moved[1] if moved else ""
-            case api.Unauthorized():
-                status, text = 403, "" if error.message.startswith("undecodable") else error.message
-            case api.UnexpectedDispatcherStatusCode():
-                found = _STATUS.match(error.message)
-                status = int(found[1]) if found else 500
-            case _:
-                status = 500
-        return refusal(status, text, self.host_name, token=self.token)
+    def _post(self) -> tuple[int, bytes, str]:
+        """Status and body of the answer to one POST, and where a redirect leads: it is not followed, for the form holds the token."""
+        form = urlencode({name: value for name, value in self.parameters_dict_payload.items() if value is not None}, doseq=True)
+        ends, content, begun = self._clock() + self._whole_seconds, bytearray(), False
+        try:
+            with httpx.stream(
+                "POST", f"{self.url}/{self.run_analysis_handle}", content=form, headers=_FORM, timeout=self.timeout
+            ) as response:
+                begun = True
+                for piece in response.iter_bytes():
+                    content += piece
+                    if len(content) > LARGEST_ANSWER:
+                        raise MalformedAnswer(
+                            f"The answer of {self.host_name} is larger than {LARGEST_ANSWER / 1e6:g} MB: ask for less a batch (s_max)."
+                        )
+                    if self._clock() > ends:
+                        raise httpx.ReadTimeout("the answer comes too slowly")
+                return response.status_code, bytes(content), response.headers.get("location", "").partition("?")[0]
+        except httpx.TimeoutException:
+            seconds = self._whole_seconds if content else self.timeout
+            failure: DispatcherError = HostTimeout(f"{self.host_name} did not answer within {seconds:g} s: retry the batch.")
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            if begun:
+                failure = MalformedAnswer(f"The answer of {self.host_name} broke off: retry the batch.")
+            else:
+                why = "shows a certificate that cannot be verified: tell its people" if "certificate" in str(error).lower() else _AWAY
+                failure = HostUnreachable(f"{self.host_name} {why}, then retry the batch.")
+        raise failure
 
-    def _transport_failure(self, error: Exception) -> DispatcherError:
-        stalled = any(isinstance(cause, urllib3.exceptions.ReadTimeoutError) for cause in error.args)
-        if isinstance(error, requests.Timeout) or stalled:
-            return HostTimeout(f"{self.host_name} did not answer within {self.timeout:g} s: retry the batch.")
-        if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
-            return MalformedAnswer(f"The answer of {self.host_name} broke off: retry the batch.")
-        if isinstance(error, requests.RequestException) and not isinstance(error, requests.exceptions.InvalidJSONError):
-            return HostUnreachable(f"{self.host_name} cannot be reached: check the network, then retry the batch.")
-        return MalformedAnswer(f"The answer of {self.host_name} cannot be read ({type(error).__name__}): retry the batch.")
+    def _refusal(self, status: int, content: bytes, moved: str) -> DispatcherError:
+        if 300 <= status < 400:
+            return refusal(301, moved, self.host_name, token=self.token)
+        document = _json(content)
+        page = document is None
+        strange = not isinstance(document, dict) or not document.keys() & {"exit_status", "error_message", "error"}
+        if (status == httpx.codes.BAD_REQUEST and page) or (status == httpx.codes.FORBIDDEN and strange and not page):
+            return MalformedAnswer(f"The answer of {self.host_name} cannot be read (HTTP {status}): retry the batch.")
+        said = _field(document, "error_message", "error", "message")
+        if isinstance(document, dict) and status == httpx.codes.FORBIDDEN:
+            said = _field(document.get("exit_status"), "message") or said
+        return refusal(status, said, self.host_name, token=self.token)
 
     def __repr__(self) -> str:
         return f"DispatcherClient({self.host_name}, job {redact(str(self.job_id), self.token)})"
 
 
-def _status_seen(error: Exception) -> int:
-    """The HTTP status that oda-api left out of its exception: the frame that raised it still holds the response."""
-    held = (frame.f_locals.get("response") for frame, _ in traceback.walk_tb(error.__traceback__))
-    return next((response.status_code for response in held if isinstance(response, requests.Response)), 503)
+def _json(content: bytes) -> Any:
+    """What a body holds; None for no JSON."""
+    try:
+        return parse(content)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _http_address(host: Host) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import httpx
 
@@ -59,8 +59,8 @@ class GalleryDoor:
         Connections to use; None opens one.
     pauses
         Seconds before each further try; their number is the number of retries.
-    sleep
-        Waits so many seconds.
+    sleep, clock
+        Wait so many seconds; count them.
     """
 
     host: Host
@@ -68,6 +68,7 @@ class GalleryDoor:
     client: httpx.Client | None = None
     pauses: tuple[float, ...] = PAUSES
     sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
 
     def __repr__(self) -> str:
         return f"GalleryDoor({self.host.name})"
@@ -113,7 +114,7 @@ class GalleryDoor:
             client = self.client or stack.enter_context(httpx.Client())
             opened = [(part, (path.name, stack.enter_context(path.open("rb")))) for part, path in files]
             try:
-                response = client.post(url, data={**fields, "token": self.token}, files=opened, timeout=limits, follow_redirects=False)
+                response = self._sent(client, url, fields, opened, limits)
             except httpx.ConnectTimeout:
                 failure: DispatcherError = HostUnreachable(f"{name} cannot be reached: check the network, then publish again.")
             except httpx.TimeoutException:
@@ -128,6 +129,27 @@ class GalleryDoor:
             else:
                 return self._read(response)
         raise failure
+
+    def _sent(
+        self,
+        client: httpx.Client,
+        url: str,
+        fields: Mapping[str, str],
+        files: Sequence[tuple[str, tuple[str, IO[bytes]]]],
+        limits: httpx.Timeout,
+    ) -> httpx.Response:
+        """The answer, read within the deadline, from its beginning on, and not beyond its bound."""
+        form, content = {**fields, "token": self.token}, bytearray()
+        with client.stream("POST", url, data=form, files=files, timeout=limits, follow_redirects=False) as response:
+            ends = self.clock() + self.host.request_seconds
+            for piece in response.iter_bytes():
+                content += piece
+                if len(content) > LARGEST_ANSWER:
+                    raise self._malformed(f"is larger than {LARGEST_ANSWER / 1e6:g} MB")
+                if self.clock() > ends:
+                    raise httpx.ReadTimeout("the answer comes too slowly")
+            headers = {"location": response.headers.get("location", "")}
+            return httpx.Response(response.status_code, headers=headers, content=bytes(content))
 
     def _read(self, response: httpx.Response) -> Posted:
         document = _json(response)
@@ -180,9 +202,7 @@ class _Moved(HostUnreachable):
 
 
 def _json(response: httpx.Response) -> Any:
-    """Its JSON; None for anything else, or far more than an answer of the gallery."""
-    if len(response.content) > LARGEST_ANSWER:
-        return None
+    """Its JSON; None for anything else."""
     try:
         return response.json()
     except (ValueError, RecursionError):

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """File with key and certificate; who trusts it names it in SSL_CERT_FILE."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "notices of the tests")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "the tests")])
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
     builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
