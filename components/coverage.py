@@ -91,6 +91,8 @@ class CoverageStrips:
         instrument = request.instruments[0]
         seen_by = (instrument, request.radius_for(instrument))
         if ahead.coverage is None:
+            if ahead.lost and self._coverage is not None:
+                self._forget()
             return
         if ahead.coverage is not self._coverage or seen_by != self._seen_by:
             self._coverage, self._seen_by, self._scw_range = ahead.coverage, seen_by, None
@@ -105,6 +107,12 @@ class CoverageStrips:
             self._chosen.data = {**span_columns(ahead.spans), "top": [1e9] * len(ahead.spans)}
         self.draw_windows()
         self.draw_batches()
+
+    def _forget(self) -> None:
+        """Nothing is known of this sky: what was seen of another one would be taken for it."""
+        self._coverage = self._spans = None
+        for source in (self._revolutions, self._scw, self._intervals, self._chosen):
+            source.data = {column: [] for column in source.data}
 
     def draw_batches(self) -> None:
         """The batches of the mosaic that is shown, or of the run's first product; pale outside the selected time range."""

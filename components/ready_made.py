@@ -29,7 +29,7 @@ HEAD: Final = (
     '<h2>Ready-made at ESA (ISLA) <b class="tag">NOT THIS RUN\'S</b></h2><p class="quiet">Made by ESA with bands, settings and software of '
     "its own: for a first look, not to be mixed with what is computed here.</p>"
 )
-NOTHING: Final = "The target is not known yet: name a source."
+NOTHING: Final = "The target has no position yet: name a source that is found, or give RA and DEC."
 ASKING: Final = "ISLA is asked, and has 50 s."
 NAMES: Final = {"isgri": "ISGRI", "jemx": "JEM-X"}
 TOOLTIPS: Final = [("MJD (TT)", "@x{0.000}"), ("UTC", "@utc{%F %H:%M}"), ("ISLA's rate", "@y{0.000} ± @error{0.000}")]

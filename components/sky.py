@@ -87,7 +87,7 @@ class SkyView(pn.viewable.Viewer):
         self._slider: PartSlider | None = None
         self._pointings: PointingMap | None = None
         session.param.watch(PaneTurn(self.refresh, lambda: not self._figures and session.findings is not None), "product_version")
-        session.ahead.param.watch(PaneTurn(self._point, lambda: self._pointings is None), ["coverage", "spans", "target"])
+        session.ahead.param.watch(PaneTurn(self._point, lambda: self._pointings is None), ["coverage", "spans", "target", "lost"])
         session.selection.param.watch(self._selected, ["source", "place"])
         self.look.param.watch(lambda *_: self.refresh(), ["plane", "stretch", "colours", "limits", "locked", "arrangement"])
         self.look.param.watch(lambda *_: self._lay_over(), ["grid", "names", "catalogue", "pointings", "regions", "tool"])
@@ -286,7 +286,11 @@ class SkyView(pn.viewable.Viewer):
     def _point(self) -> None:
         """Before there is a map: where the telescope pointed."""
         session = self._session
-        if session.findings is not None or session.ahead.coverage is None or session.ahead.target is None:
+        if session.findings is not None:
+            return
+        if session.ahead.coverage is None or session.ahead.target is None:
+            if session.ahead.lost and self._pointings is not None:
+                self._pointings, self._pane.body, self._readout.text = None, empty_state(EMPTY), HINT
             return
         if self._pointings is None:
             self._pointings = PointingMap(session)

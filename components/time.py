@@ -73,7 +73,7 @@ class TimeView(pn.viewable.Viewer):
         turn = PaneTurn(self.refresh, lambda: self._strips is None or (self._chart is None and bool(session.extracted("lightcurve"))))
         session.param.watch(turn, "product_version")
         session.param.watch(lambda *_: self._strips.draw_batches() if self._strips else None, ["run", "shown"])
-        session.ahead.param.watch(turn, ["coverage", "spans", "problem"])
+        session.ahead.param.watch(turn, ["coverage", "spans", "problem", "lost"])
         session.request.param.watch(lambda *_: self._told.param.update(value=self._status()), ["src_name", "instrument", "radius"])
         session.selection.param.watch(lambda *_: self.refresh(), "source")
         session.selection.param.watch(self._follow, "time_range")

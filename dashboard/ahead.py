@@ -27,11 +27,13 @@ class Ahead(param.Parameterized):
     forecast: Any = param.ClassSelector(class_=Forecast, default=None, allow_None=True, doc="What the request would cost and bring.")
     spans: Any = param.ClassSelector(class_=tuple, default=(), doc="The request's intervals, (start, stop) in IJD.")
     problem = param.String(default="", doc="Why there is no coverage, or no forecast.")
+    lost = param.Boolean(default=False, doc="The last coverage holds no more: it failed to come, or another host is asked.")
 
     def __init__(self, settings: Settings, **params: Any) -> None:
         super().__init__(**params)
         self._settings = settings
         self._aim: Aim | None = None
+        self._host = ""
         self._seen: tuple[Any, ...] = ()
 
     def refresh(self, request: Request | None, *, again: bool = False) -> None:
@@ -56,12 +58,14 @@ class Ahead(param.Parameterized):
         spans: Spans = ()
         ahead, problem = None, aim.problem
         if aim.coverage is not None:
+            self._host = request.host_type
             try:
                 spans = tuple(spans_of(request, aim.coverage))
                 ahead = forecast(aim.coverage, request, spans)
             except DashboardError as error:
                 problem = error.sentence
-        self.param.update(target=aim.target, coverage=aim.coverage, forecast=ahead, spans=tuple(spans), problem=problem)
+        lost = aim.coverage is None and (bool(problem) or self._host != request.host_type)
+        self.param.update(target=aim.target, coverage=aim.coverage, forecast=ahead, spans=tuple(spans), problem=problem, lost=lost)
 
 
 def interval_values(spans: Spans) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -25,6 +26,8 @@ DISAGREEMENT_ARCMIN = 1.0
 RESOLVER_SECONDS = 30.0  # the deadlines of Simbad and Sesame come on top
 
 Position = tuple[float, float]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,9 @@ def _look_up(name: str, host: Host, client: httpx.Client | None, simbad: Callabl
             failures.append(error)
     silent = sum(isinstance(error, ArchiveUnavailable) for error in failures)
     if silent == len(failures):
-        raise ArchiveUnavailable(f"The name {name!r} could not be looked up: {' '.join(e.sentence for e in failures)} Or give RA and DEC.")
+        log.info("%r was not looked up: %s", name, " ".join(error.sentence for error in failures))
+        asked = f"the resolver of {host.name}" + (", Simbad and Sesame do not answer" if outside else " does not answer")
+        raise ArchiveUnavailable(f"The name {name!r} could not be looked up, {asked}: try again later, or give RA and DEC.")
     told = f" {'One resolver' if silent == 1 else f'{silent} resolvers'} did not answer." if silent else ""
     similar = close_names(name)
     hint = f" (similar: {', '.join(similar)})" if similar else ""

@@ -241,3 +241,18 @@ def test_a_target_that_was_never_seen_has_empty_strips(strips: CoverageStrips) -
     assert strips.mission.y_range.end > 0
     know(strips, coverage([]))
     assert len(strips._scw.data["left"]) == 0
+
+
+def test_what_was_seen_of_another_sky_does_not_stay(strips: CoverageStrips) -> None:
+    session = know(strips, coverage([0.0, 5.0] * 30), (FIRST_DAY, FIRST_DAY + 1))
+    session.ahead.param.update(coverage=None, spans=())
+    strips.refresh()
+    assert len(strips._scw.data["left"]) > 0, "while the next target is looked up"
+    session.ahead.param.update(lost=True)
+    strips.refresh()
+    for source in (strips._scw, strips._revolutions, strips._intervals, strips._chosen):
+        assert {len(column) for column in source.data.values()} == {0}
+    session.ahead.param.update(lost=False)
+    know(strips, coverage([0.0] * 60), (FIRST_DAY, FIRST_DAY + 1))
+    assert len(strips._scw.data["left"]) > 0
+    assert len(strips._intervals.data["left"]) == 1
