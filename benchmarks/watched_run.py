@@ -23,12 +23,12 @@ from dashboard.products.spectrum import SpectrumSet
 from dashboard.products.spectrum_fits import write_spectra
 from dashboard.request.request import Request
 from dashboard.road import prepare
+from dashboard.runs.database import make_data_folder, open_database
 from dashboard.runs.histogram_document import scaled_histogram, write_histogram
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.lock import try_lock
 from dashboard.runs.process import worker_lock
 from dashboard.runs.products import ProductStore, batch_file, run_file
-from dashboard.runs.schema import make_data_folder, open_database
 from dashboard.runs.source_document import write_sources
 from dashboard.runs.store import RunStore
 from dashboard.settings import Settings

@@ -30,6 +30,7 @@
     │   ├── RunNotFound
     │   ├── DatabaseAway          locked, or its disk or server is away       (retry)
     │   ├── StorageFull
+    │   ├── RunTaken              another worker goes on with it
     │   └── WorkerRefused         a second worker on SQLite, NFS
     └── NoticeFailed              nobody could be told how a run goes
 
@@ -210,6 +211,10 @@ class StorageFull(RunError):
     """No space is left where products are stored."""
 
     retryable = True
+
+
+class RunTaken(RunError):
+    """Another worker adds the run up: this one was thought dead."""
 
 
 class WorkerRefused(RunError):

@@ -18,9 +18,9 @@ from dashboard.dispatcher.health import HostHealth, check_host
 from dashboard.errors import DashboardError
 from dashboard.hosts import Host
 from dashboard.one_each import OneEach
+from dashboard.runs.database import open_database
 from dashboard.runs.gate import Gate, Passage
 from dashboard.runs.process import present_host
-from dashboard.runs.schema import open_database
 from dashboard.settings import Settings
 
 TURN_SECONDS: Final = 1.0

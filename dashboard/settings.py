@@ -3,8 +3,9 @@
 | variable | meaning | default |
 |---|---|---|
 | INTEGRAL_DASHBOARD_DATA | folder of the database, products and locks | $XDG_DATA_HOME/integral-dashboard |
-| INTEGRAL_DASHBOARD_DATABASE | SQLAlchemy URL of run store and workflows | sqlite file in that folder |
-| INTEGRAL_DASHBOARD_STORAGE | fsspec URL of the product store | "products" in that folder |
+| INTEGRAL_DASHBOARD_DATABASE, or DATABASE_URL | URL of run store and workflows | sqlite file in that folder |
+| INTEGRAL_DASHBOARD_STORAGE, or STORAGE_URL | fsspec URL of the product store | "products" in that folder |
+| INTEGRAL_DASHBOARD_WORKERS | workers that page and command line see to here; 0: only watch | 1 |
 | INTEGRAL_DASHBOARD_SIMULATED_URL | a running observatory to use instead of starting one | none: one is started |
 | INTEGRAL_DASHBOARD_HOSTS | TOML file of dispatchers, see `dashboard.hosts` | those of the service description |
 | INTEGRAL_DASHBOARD_USERS | "single": who can open the page is the user; "login": users are those of Panel's login | single |
@@ -29,6 +30,7 @@ from dashboard.errors import SettingsError
 from dashboard.hosts import Host, known_hosts, read_hosts
 
 SHORTEST_KEY = 32
+MOST_WORKERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Settings:
     """Everything a deployment decides. Build it with `Settings.from_environment`."""
 
     data_dir: Path
-    database_url: str
+    database_url: str = field(repr=False)
     storage_url: str
     simulated_url: str = ""
     catalog_hosts: frozenset[str] = frozenset()
@@ -50,6 +52,12 @@ class Settings:
     webhook_url: str = field(default="", repr=False)
     mail_url: str = field(default="", repr=False)
     address: str = ""
+    workers: int = 1
+
+    @property
+    def shared(self) -> bool:
+        """Whether workers of several machines may share the work: SQLite is for one."""
+        return not self.database_url.startswith("sqlite")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -70,10 +78,11 @@ class Settings:
             raise SettingsError(f"INTEGRAL_DASHBOARD_USERS is {users[:40]!r}: it must be single or login.")
         if key and len(key) < SHORTEST_KEY:
             raise SettingsError(f"INTEGRAL_DASHBOARD_KEY is too short to protect anything: give at least {SHORTEST_KEY} random characters.")
+        database_url = _database_url(env.get("INTEGRAL_DASHBOARD_DATABASE") or env.get("DATABASE_URL") or "")
         return cls(
             data_dir=data_dir,
-            database_url=env.get("INTEGRAL_DASHBOARD_DATABASE") or f"sqlite:///{data_dir / 'dashboard.sqlite'}",
-            storage_url=env.get("INTEGRAL_DASHBOARD_STORAGE") or str(data_dir / "products"),
+            database_url=database_url or f"sqlite:///{data_dir / 'dashboard.sqlite'}",
+            storage_url=env.get("INTEGRAL_DASHBOARD_STORAGE") or env.get("STORAGE_URL") or str(data_dir / "products"),
             simulated_url=env.get("INTEGRAL_DASHBOARD_SIMULATED_URL", "").rstrip("/"),
             catalog_hosts=frozenset(env.get("INTEGRAL_DASHBOARD_CATALOG_HOSTS", "").lower().replace(",", " ").split()),
             hosts=read_hosts(Path(hosts_file).expanduser()) if hosts_file else known_hosts(),
@@ -86,7 +95,26 @@ class Settings:
             webhook_url=env.get("INTEGRAL_DASHBOARD_WEBHOOK", "").strip(),
             mail_url=env.get("INTEGRAL_DASHBOARD_MAIL", "").strip(),
             address=env.get("INTEGRAL_DASHBOARD_ADDRESS", "").strip(),
+            workers=_workers(env.get("INTEGRAL_DASHBOARD_WORKERS", "").strip() or "1", on_sqlite=database_url[:6] in ("", "sqlite")),
         )
+
+
+def _database_url(url: str) -> str:
+    """PostgreSQL by the driver that is installed, whatever its URL leaves open."""
+    scheme, separator, rest = url.strip().partition("://")
+    return f"postgresql+psycopg://{rest}" if separator and scheme in ("postgres", "postgresql") else url.strip()
+
+
+def _workers(text: str, *, on_sqlite: bool) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else -1
+    if not 0 <= number <= MOST_WORKERS:
+        raise SettingsError(f"INTEGRAL_DASHBOARD_WORKERS is {text[:40]!r}: it must be a whole number from 0 to {MOST_WORKERS}.")
+    if on_sqlite and number > 1:
+        raise SettingsError(
+            f"INTEGRAL_DASHBOARD_WORKERS is {number}, but on SQLite there is exactly one: "
+            "name a PostgreSQL database in INTEGRAL_DASHBOARD_DATABASE, or leave it at 1."
+        )
+    return number
 
 
 def _amount(env: Mapping[str, str], name: str, unit: str) -> float | None:

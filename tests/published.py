@@ -19,10 +19,10 @@ from dashboard.products.mosaic import Mosaic
 from dashboard.products.mosaic_fits import write_mosaic
 from dashboard.products.spectrum import Spectrum, SpectrumSet
 from dashboard.products.spectrum_fits import write_spectra
+from dashboard.runs.database import open_database
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.products import ProductStore, run_file
 from dashboard.runs.rows import set_run
-from dashboard.runs.schema import open_database
 from dashboard.runs.source_document import write_sources
 from dashboard.runs.store import RunStore
 from dashboard.session import Session

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dashboard.host_board import HostBoard, HostLook, look_at
 from dashboard.hosts import Host
+from dashboard.runs.database import open_database
 from dashboard.runs.gate import Gate
-from dashboard.runs.schema import open_database
 from tests.dispatcher.replay import Reply, answer, host, serving
 from tests.runs.sky_dispatcher import settings_in
 from tests.waiting import wait_until

@@ -14,8 +14,8 @@ from dashboard.plan.plan import Plan
 from dashboard.products.light_curve import LightCurveSet
 from dashboard.products.spectrum import SpectrumSet
 from dashboard.range_look import RangeLook, batches_selected
+from dashboard.runs.database import open_database
 from dashboard.runs.ledger import Ledger
-from dashboard.runs.schema import open_database
 from dashboard.watcher import Findings, Look
 from tests.combine.curves import curve
 from tests.runs.sky_dispatcher import CRAB, plan_of

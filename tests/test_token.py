@@ -19,8 +19,9 @@ from dashboard.errors import NotAuthorized, TokenExpired
 from dashboard.identity import Identity
 from dashboard.observatory.query import sign
 from dashboard.plan.roles import LARGE
+from dashboard.runs.database import open_database
 from dashboard.runs.process import ensure_worker, worker_lock
-from dashboard.runs.schema import open_database, tokens
+from dashboard.runs.schema import tokens
 from dashboard.runs.store import RunStore
 from dashboard.session import Session
 from dashboard.settings import Settings

@@ -16,9 +16,9 @@ from dashboard.identity import Identity
 from dashboard.products.catalog import SourceTable
 from dashboard.products.mosaic import Mosaic
 from dashboard.products.mosaic_fits import write_mosaic
+from dashboard.runs.database import open_database
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.products import ProductStore, run_file
-from dashboard.runs.schema import open_database
 from dashboard.runs.source_document import write_sources
 from dashboard.runs.store import RunStore
 from dashboard.settings import Settings

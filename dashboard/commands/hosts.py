@@ -74,8 +74,8 @@ def _resume(options: argparse.Namespace) -> int:
 
 
 def _gate(options: argparse.Namespace) -> tuple[Any, str]:
+    from dashboard.runs.database import open_database
     from dashboard.runs.gate import Gate
-    from dashboard.runs.schema import open_database
 
     settings = Settings.from_environment()
     if options.host not in settings.hosts:

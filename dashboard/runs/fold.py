@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ from dashboard.errors import ProductError
 from dashboard.plan.plan import Plan
 from dashboard.runs.kinds import KINDS
 from dashboard.runs.ledger import Ledger
-from dashboard.runs.products import ProductStore, batch_file, run_file
+from dashboard.runs.products import ProductStore, batch_file, publication_of, run_file
 
 PUBLISH_SECONDS: Final = 2.0
 KEPT: Final = 2
@@ -44,6 +44,8 @@ class JobFold:
     ) -> None:
         self._run_id, self._job, self._plan = run_id, job, plan
         self._ledger, self._products, self._clock = ledger, products, clock
+        # What a worker that was wrongly thought dead still writes has another number: no two write the same file.
+        self._step = 1 + ledger.adders(run_id)
         published = ledger.sums(run_id).get(job, 0)
         self._version, self._published = abs(published), published > 0
         self._published_at = -float("inf")
@@ -89,6 +91,8 @@ class JobFold:
         ------
         StorageFull, ProductError
             When the files cannot be written; the pointer stays.
+        RunTaken
+            When another worker adds the run up by now.
         RequestError
             When the reference catalogue cannot be read.
         """
@@ -98,14 +102,27 @@ class JobFold:
             self._ledger.publish(self._run_id, self._job, -self._version, ())
             self._published, self._changed = False, False
             return
-        version = self._version + 1
+        version = self._version + self._step
         files = {**self._kind.files(self._plan, self._job, self._sum), "sum": self._write_sum}
         for name, writer in files.items():
             self._products.write(run_file(self._run_id, name, self._job, version), writer)
         self._ledger.publish(self._run_id, self._job, version, self._sum.batch_ids)
         self._version, self._published, self._changed, self._published_at = version, True, False, self._clock()
-        for name in files:
-            self._products.remove(run_file(self._run_id, name, self._job, version - KEPT))
+        self._forget_older(files)
+
+    def _forget_older(self, names: Iterable[str]) -> None:
+        """Remove what is older than the last `KEPT` publications."""
+        self._numbers.append(self._version)
+        while len(self._numbers) > KEPT:
+            older = self._numbers.pop(0)
+            for name in names:
+                self._products.remove(run_file(self._run_id, name, self._job, older))
+
+    @cached_property
+    def _numbers(self) -> list[int]:
+        """Versions whose files are there, the last one left out that is being published; looked for once."""
+        found = (publication_of(file.name) for file in self._products.files(f"runs/{self._run_id}"))
+        return sorted({version for job, version in filter(None, found) if job == self._job and version < self._version})
 
     def _write_sum(self, path: Path) -> None:
         self._sum.to_hdulist().writeto(path, overwrite=True)

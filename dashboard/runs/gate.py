@@ -17,8 +17,9 @@ import sqlalchemy as sa
 
 from dashboard.errors import DashboardError, DispatcherError, EmptyProduct, HostBusy, HostFailing, HostPaused, HostTimeout, HostUnreachable
 from dashboard.hosts import Host
+from dashboard.runs.database import Database
 from dashboard.runs.run_state import ENDED_BATCH, IN_FLIGHT
-from dashboard.runs.schema import Database, batches, hosts
+from dashboard.runs.schema import batches, hosts
 
 NOTED_SECONDS: Final = 5.0
 """Time between two notes that a host answers."""

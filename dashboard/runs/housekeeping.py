@@ -11,8 +11,9 @@ from typing import Final
 import sqlalchemy as sa
 
 from dashboard.errors import DashboardError
+from dashboard.runs.database import open_database
 from dashboard.runs.retention import planned_removals, remove, what_stays
-from dashboard.runs.schema import meta, open_database
+from dashboard.runs.schema import meta
 from dashboard.settings import Settings
 
 EVERY_SECONDS: Final = 3600.0

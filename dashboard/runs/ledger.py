@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from dashboard.dispatcher.remedy import remedy
-from dashboard.errors import DashboardError
+from dashboard.errors import DashboardError, RunTaken
 from dashboard.plan.batch import Batch
+from dashboard.runs.database import Database
 from dashboard.runs.rows import note, set_run, touch
 from dashboard.runs.run_state import ACTIVE_RUN, ARRIVED, ENDED_BATCH, IN_FLIGHT
-from dashboard.runs.schema import Database, batches, run_batches, runs
+from dashboard.runs.schema import batches, run_batches, runs
 
 INCLUDED = ~run_batches.c.excluded
 AHEAD = 32
@@ -46,11 +47,22 @@ class ActiveRun(NamedTuple):
 
 
 class Ledger:
-    """Rows of batches and runs as the worker changes them. A batch that was cancelled or has ended is not changed."""
+    """Rows of batches and runs as one worker changes them. A batch that was cancelled or has ended is not changed.
+
+    Runs are changed by the worker that adds them up alone, see `Claims`; those that nobody has claimed by whoever comes.
+
+    Parameters
+    ----------
+    database
+        The run store's.
+    worker
+        Id of the process.
+    """
 
     def __init__(self, database: Database, worker: str) -> None:
         self._database = database
         self._worker = worker
+        self._mine = runs.c.adder.in_(("", worker))
 
     def batch(self, batch_id: str) -> tuple[Batch, str, int, int]:
         """The batch, its state, its attempts and its tries."""
@@ -67,6 +79,19 @@ class Ledger:
             row = connection.execute(query).one_or_none()
         return row is None or row.state in ENDED_BATCH or (attempt is not None and row.attempts != attempt)
 
+    def take_place(self, batch_id: str, most: int, *, attempt: int) -> bool:
+        """Note that a batch is being submitted, unless `most` others of its host are in flight already; whether it may be.
+
+        The queue keeps that limit too, but not when a worker dies: what it had sent goes on at the host, and counts here.
+        """
+        with self._database.writing() as connection:
+            here = sa.select(batches.c.host).where(batches.c.batch_id == batch_id).scalar_subquery()
+            others = (batches.c.host == here, batches.c.state.in_(IN_FLIGHT), batches.c.batch_id != batch_id)
+            if (connection.scalar(sa.select(sa.func.count()).where(*others)) or 0) >= most:
+                return False
+            self._change(connection, batch_id, "submitted", attempt=attempt, worker=self._worker, began=time.time())
+        return True
+
     def progress(self, batch_id: str, state: str, *, attempt: int | None = None, **values: Any) -> None:
         """A batch in flight got on. Here and below: with `attempt`, what an earlier attempt says is not heard any more."""
         self._set(batch_id, state, attempt=attempt, worker=self._worker, **values)
@@ -74,6 +99,7 @@ class Ledger:
     def done(self, batch_id: str, product_file: str, *, attempt: int | None = None) -> None:
         """The product of a batch is stored."""
         values: dict[str, Any] = {"due": None, "reason": "", "remedy": "", "product_file": product_file, "scw_done": batches.c.scw_total}
+        values["seconds"] = sa.func.coalesce(time.time() - batches.c.began, 0.0)
         self._set(batch_id, "done", attempt=attempt, **values)
 
     def failed(
@@ -97,19 +123,25 @@ class Ledger:
 
     def _set(self, batch_id: str, state: str, detail: str = "", attempt: int | None = None, **values: Any) -> None:
         with self._database.writing() as connection:
-            here = batches.c.batch_id == batch_id
-            columns = sa.select(batches.c.state, batches.c.reason, batches.c.attempts)
-            before = connection.execute(columns.where(here)).one_or_none()
-            if before is None or before.state in ENDED_BATCH or (attempt is not None and before.attempts != attempt):
-                return
-            connection.execute(batches.update().where(here).values(state=state, updated=time.time(), **values))
-            if state != before.state or detail not in ("", before.reason):  # a submission that fails leaves it queued
-                note(connection, state, detail, batch_id=batch_id)
-            touch(connection, [batch_id])
+            self._change(connection, batch_id, state, detail, attempt, **values)
+
+    def _change(
+        self, connection: sa.Connection, batch_id: str, state: str, detail: str = "", attempt: int | None = None, **values: Any
+    ) -> None:
+        here = batches.c.batch_id == batch_id
+        columns = sa.select(batches.c.state, batches.c.reason, batches.c.attempts)
+        before = connection.execute(columns.where(here)).one_or_none()
+        if before is None or before.state in ENDED_BATCH or (attempt is not None and before.attempts != attempt):
+            return
+        connection.execute(batches.update().where(here).values(state=state, updated=time.time(), **values))
+        if state != before.state or detail not in ("", before.reason):  # a submission that fails leaves it queued
+            note(connection, state, detail, batch_id=batch_id)
+        touch(connection, [batch_id])
 
     def active_runs(self) -> dict[str, ActiveRun]:
-        """Runs with something left to do, the oldest first."""
-        query = sa.select(runs.c.run_id, runs.c.host, runs.c.plan_version).where(runs.c.state.in_(ACTIVE_RUN)).order_by(runs.c.created)
+        """The worker's runs with something left to do, the oldest first."""
+        query = sa.select(runs.c.run_id, runs.c.host, runs.c.plan_version).where(runs.c.state.in_(ACTIVE_RUN), self._mine)
+        query = query.order_by(runs.c.created)
         with self._database.reading() as connection:
             return {row.run_id: ActiveRun(row.host, row.plan_version) for row in connection.execute(query)}
 
@@ -196,11 +228,34 @@ class Ledger:
             text = connection.execute(sa.select(runs.c.sums_json).where(runs.c.run_id == run_id)).scalar_one()
         return {int(job): int(version) for job, version in json.loads(text).items()}
 
+    def adders(self, run_id: str) -> int:
+        """How often another worker went on with this one's run.
+
+        Raises
+        ------
+        RunTaken
+            When another worker has it by now.
+        """
+        with self._database.reading() as connection:
+            number = connection.scalar(sa.select(runs.c.adders).where(runs.c.run_id == run_id, self._mine))
+        if number is None:
+            raise _taken(run_id)
+        return number
+
     def publish(self, run_id: str, job: int, version: int, batch_ids: tuple[str, ...]) -> None:
-        """Move the run's pointer to a new sum; a negative version withdraws the last one."""
+        """Move the run's pointer to a new sum; a negative version withdraws the last one.
+
+        Raises
+        ------
+        RunTaken
+            When another worker adds the run up by now.
+        """
         with self._database.writing() as connection:
             here = runs.c.run_id == run_id
-            sums = json.loads(connection.execute(sa.select(runs.c.sums_json).where(here)).scalar_one()) | {str(job): version}
+            text = connection.scalar(sa.select(runs.c.sums_json).where(here, self._mine))
+            if text is None:
+                raise _taken(run_id)
+            sums = json.loads(text) | {str(job): version}
             values = {"sums_json": json.dumps(sums), "version": runs.c.version + 1, "updated": time.time()}
             connection.execute(runs.update().where(here).values(values))
             mine = (run_batches.c.run_id == run_id, run_batches.c.job == job)
@@ -209,11 +264,11 @@ class Ledger:
             note(connection, "published" if version > 0 else "withdrawn", told, run_id=run_id)
 
     def known(self, run_ids: Collection[str]) -> list[str]:
-        """Those of the runs that have not been deleted."""
+        """Those of the runs that have not been deleted, nor taken by another worker."""
         if not run_ids:
             return []
         with self._database.reading() as connection:
-            return list(connection.scalars(sa.select(runs.c.run_id).where(runs.c.run_id.in_(list(run_ids)))))
+            return list(connection.scalars(sa.select(runs.c.run_id).where(runs.c.run_id.in_(list(run_ids)), self._mine)))
 
     def complete(self, run_id: str) -> bool:
         """Whether no more products can come for this run."""
@@ -244,6 +299,8 @@ class Ledger:
             if _implied(connection, run_id, complete, closed) is None:
                 return ""
         with self._database.writing() as connection:
+            if connection.scalar(sa.select(runs.c.run_id).where(runs.c.run_id == run_id, self._mine)) is None:
+                return ""
             whole = complete and (plan_version is None or _in_step(connection, run_id, plan_version))
             implied = _implied(connection, run_id, whole, closed)
             if implied is None:
@@ -256,13 +313,17 @@ class Ledger:
             return after
 
     def set_run(self, run_id: str, state: str, reason: str = "") -> str:
-        """Give a run that is not ended a state; that state if it is another one, else ""."""
+        """Give a run of this worker's that is not ended a state; that state if it is another one, else ""."""
         with self._database.writing() as connection:
-            before = connection.scalar(sa.select(runs.c.state).where(runs.c.run_id == run_id))
+            before = connection.scalar(sa.select(runs.c.state).where(runs.c.run_id == run_id, self._mine))
             if before in ACTIVE_RUN:
                 set_run(connection, run_id, state, reason=reason)
                 return state if state != before else ""
         return ""
+
+
+def _taken(run_id: str) -> RunTaken:
+    return RunTaken(f"Run {run_id} is added up by another worker, or was deleted: nothing is left to do here.")
 
 
 def _ended(connection: sa.Connection, run_id: str) -> bool:

@@ -11,7 +11,17 @@ from typing import Final, TypeVar
 
 from dashboard.dispatcher.failure import Abandoned
 from dashboard.dispatcher.obtain import JobProgress, obtain
-from dashboard.errors import DashboardError, DatabaseAway, HostPaused, NotAuthorized, ProductError, RunError, StorageFull, TokenRefused
+from dashboard.errors import (
+    DashboardError,
+    DatabaseAway,
+    HostBusy,
+    HostPaused,
+    NotAuthorized,
+    ProductError,
+    RunError,
+    StorageFull,
+    TokenRefused,
+)
 from dashboard.plan.batch import Batch
 from dashboard.products.catalog_api import catalog_to_api
 from dashboard.runs.gate import LOOK_AGAIN_SECONDS, Gate
@@ -25,6 +35,8 @@ from dashboard.settings import Settings
 
 LOOK_SECONDS: Final = 0.5
 """Time between two looks at whether a batch was cancelled, and between two notes of its progress."""
+PLACE_SECONDS: Final = 1.0
+"""Until a batch for which the host had no place is queued again."""
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +110,9 @@ class Obtainer:
         if not self._stored(name, kind):
             self._gate.check(batch.host)
             host, token = host_for(self._settings, batch.host), _patiently(lambda: self._vault.token_for(batch))
+            if not _patiently(lambda: self._ledger.take_place(batch.batch_id, host.jobs_in_flight, attempt=attempt)):
+                full = HostBusy(f"{host.jobs_in_flight} jobs are at {host.name} already: this one is sent as soon as one of them ends.")
+                return _patiently(lambda: self._ledger.failed(batch.batch_id, full, PLACE_SECONDS, counted=False, attempt=attempt))
             try:
                 note, stop = self._note(batch.batch_id, attempt), self._cancelled(batch.batch_id, attempt)
                 answer = obtain(batch, host, token=token, progress=note, stop=stop)

@@ -18,9 +18,9 @@ from typing import Final
 from dashboard.dispatcher.health import check_host
 from dashboard.errors import DashboardError, HostUnreachable, RequestError, RunError
 from dashboard.hosts import SIMULATED, Host
+from dashboard.runs.database import make_data_folder, open_database
 from dashboard.runs.lock import locked, try_lock, write_owner
 from dashboard.runs.run_view import RunView
-from dashboard.runs.schema import make_data_folder, open_database
 from dashboard.settings import Settings
 
 START_SECONDS: Final = 90.0

@@ -16,9 +16,10 @@ from typing import Final, Literal, TypeAlias
 import sqlalchemy as sa
 
 from dashboard.errors import RequestError, RunNotFound
+from dashboard.runs.database import Database, open_database
 from dashboard.runs.products import ProductStore, StoredFile, batch_file, is_part, run_of
 from dashboard.runs.run_state import ENDED_BATCH
-from dashboard.runs.schema import Database, batches, events, open_database, run_batches, runs
+from dashboard.runs.schema import batches, events, run_batches, runs
 from dashboard.runs.stock import DAY, ENDED_RUN, HeldBatch, HeldRun, Stock, is_unknown, run_ended
 from dashboard.runs.store import RunStore
 from dashboard.runs.workflow_records import forget_attempts

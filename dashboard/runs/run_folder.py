@@ -17,10 +17,11 @@ import sqlalchemy as sa
 
 from dashboard.errors import ProductError, RunNotFound, StorageFull
 from dashboard.plan.plan import Plan
+from dashboard.runs.database import open_database
 from dashboard.runs.products import ProductStore, run_document_file
 from dashboard.runs.run_document import run_document
 from dashboard.runs.run_view import RunView
-from dashboard.runs.schema import open_database, run_batches, runs
+from dashboard.runs.schema import run_batches, runs
 from dashboard.settings import Settings
 
 FORMAT: Final = 1

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 
 from dashboard.errors import RunNotFound
 from dashboard.plan.plan import Plan
+from dashboard.runs.database import Database, open_database
 from dashboard.runs.publication import Publication
 from dashboard.runs.rows import batch_state
 from dashboard.runs.run_state import ACTIVE_RUN, RunState
-from dashboard.runs.schema import Database, batches, events, open_database, publications, run_batches, runs
+from dashboard.runs.schema import batches, events, publications, run_batches, runs
 from dashboard.settings import Settings
 
 _SMALL = tuple(column for column in runs.c if column.name != "plan_json")

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from dashboard.errors import SettingsError, StorageFull
 from dashboard.products.disk import is_full
-from dashboard.runs.schema import make_data_folder
+from dashboard.runs.database import make_data_folder
 from dashboard.settings import SHORTEST_KEY, Settings
 
 FILE: Final = "secret.key"

@@ -9,9 +9,10 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from dashboard.runs.database import open_database
 from dashboard.runs.products import ProductStore, StoredFile, batch_of, is_part, publication_of, run_of
 from dashboard.runs.run_state import ENDED_BATCH
-from dashboard.runs.schema import batches, open_database, run_batches, runs
+from dashboard.runs.schema import batches, run_batches, runs
 from dashboard.settings import Settings
 
 DAY: Final = 86400.0

@@ -19,8 +19,9 @@ from dashboard.dispatcher.token import inspect
 from dashboard.errors import NotAuthorized, TokenExpired, TokenRefused
 from dashboard.plan.batch import Batch
 from dashboard.plan.roles import roles_of_batch
+from dashboard.runs.database import Database, open_database
 from dashboard.runs.run_state import ACTIVE_RUN, REVIEW
-from dashboard.runs.schema import Database, batches, open_database, run_batches, runs, tokens
+from dashboard.runs.schema import batches, run_batches, runs, tokens
 from dashboard.runs.secret_key import derived_key
 from dashboard.settings import Settings
 

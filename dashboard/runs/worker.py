@@ -1,8 +1,9 @@
-"""The worker: the one process that launches DBOS, fills the queue, and adds up what arrives.
+"""The worker: launches DBOS, fills the queue, and adds up what arrives. On SQLite there is one, on PostgreSQL as many as one likes.
 
     python -m dashboard.runs.worker [--parent-pipe FD] [--lock FD]
 
-It may be killed at any moment: everything it does is written down whole or not at all, and done again by the next one.
+It may be killed at any moment: everything it does is written down whole or not at all, and done again by the next one, or by
+the others.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import importlib
 import logging
 import math
 import os
+import signal
 import sys
 import threading
 import time
@@ -20,23 +22,25 @@ from contextlib import suppress
 from typing import NoReturn
 
 from dashboard.combine.resample import warm
-from dashboard.errors import DashboardError, WorkerRefused
+from dashboard.errors import DashboardError, RunTaken, WorkerRefused
 from dashboard.plan.making import catalogue_of_image
 from dashboard.plan.plan import Plan
 from dashboard.runs.announcing import Announcer, finish_telling
+from dashboard.runs.database import open_database
 from dashboard.runs.fold import RunFold
 from dashboard.runs.gate import Gate
 from dashboard.runs.housekeeping import Housekeeping
 from dashboard.runs.ledger import AHEAD, Ledger
 from dashboard.runs.lock import try_lock, write_owner
 from dashboard.runs.obtaining import Obtainer
+from dashboard.runs.presence import WORKER, Presence
 from dashboard.runs.process import worker_lock
 from dashboard.runs.products import ProductStore
 from dashboard.runs.results import load_sources
 from dashboard.runs.run_folder import RunFolders
 from dashboard.runs.run_state import REVIEW
-from dashboard.runs.schema import open_database
 from dashboard.runs.store import RunStore
+from dashboard.runs.team import Team
 from dashboard.runs.vault import Vault
 from dashboard.runs.workflow import BatchQueue
 from dashboard.settings import Settings
@@ -51,8 +55,8 @@ log = logging.getLogger(__name__)
 class Worker:
     """What the worker does besides obtaining batches: one thread, one turn after the other."""
 
-    def __init__(self, settings: Settings, queue: BatchQueue, ledger: Ledger, gate: Gate) -> None:
-        self._settings, self._queue, self._ledger, self._gate = settings, queue, ledger, gate
+    def __init__(self, settings: Settings, queue: BatchQueue, ledger: Ledger, gate: Gate, team: Team) -> None:
+        self._settings, self._queue, self._ledger, self._gate, self._team = settings, queue, ledger, gate, team
         self._store = RunStore(settings)
         self._products = ProductStore(settings.storage_url)
         self._announcer = Announcer(settings)
@@ -65,11 +69,13 @@ class Worker:
         """Put into the queue what an earlier worker had noted as queued; what DBOS knows already stays as it is."""
         Vault(self._settings).sweep()
         self._folders.look_for_missing()
-        for order in self._ledger.in_queue():
-            self._queue.put(order)
+        self._queue.put_missing(self._ledger.in_queue())
 
     def turn(self) -> bool:
-        """Fill the queue, advance the sums, settle the states of all active runs, show a sign of life; whether a run is active."""
+        """Claim runs, fill the queue, advance the sums, settle the states, show a sign of life; whether a run of ours is active."""
+        if self._settings.shared:
+            self._team.take_over()
+        self._team.claim()
         active = self._ledger.active_runs()
         for host in dict.fromkeys(run.host for run in active.values()):
             self._fill(host, [run_id for run_id, run in active.items() if run.host == host])
@@ -113,6 +119,9 @@ class Worker:
                     return
             closed, whole = self._gate.sentence(fold.plan.host), complete and not unpublished
             self._took(run_id, self._ledger.settle(run_id, complete=whole, closed=closed, plan_version=fold.plan_version))
+        except RunTaken as taken:
+            log.warning("%s", taken.sentence)
+            self._folds.pop(run_id, None)
         except DashboardError as error:
             log.warning("Run %s: %s", run_id, error.sentence)
             self._took(run_id, self._ledger.set_run(run_id, "waiting" if error.retryable else "done with failures", error.sentence))
@@ -166,21 +175,34 @@ def run_worker(settings: Settings, lock: int | None, idle_exit: float = math.inf
         When a worker is at work already, or the database is on a network disk.
     """
     database = open_database(settings)
-    held = try_lock(worker_lock(settings)) if lock is None else lock
-    if held is None:
+    held = lock if lock is not None or settings.shared else try_lock(worker_lock(settings))
+    if held is None and not settings.shared:
         raise WorkerRefused(
             f"A worker is already at work in {settings.data_dir}, and on SQLite there is exactly one: "
             "leave it to it, or share the work through PostgreSQL (INTEGRAL_DASHBOARD_DATABASE)."
         )
-    os.set_inheritable(held, False)
-    write_owner(held, os.getpid())
+    if held is not None:
+        os.set_inheritable(held, False)
+        write_owner(held, os.getpid())
     threading.Thread(target=_load_client, daemon=True).start()
-    ledger = Ledger(database, f"{os.uname().nodename}:{os.getpid()}")
+    presence = Presence(settings, WORKER)
+    ledger = Ledger(database, presence.process_id)
     gate = Gate(database, settings.hosts)
     queue = BatchQueue(settings.database_url, Obtainer(settings, ledger, gate))
-    worker, housekeeping = Worker(settings, queue, ledger, gate), Housekeeping(settings)
+    team = Team(database, ledger, queue, presence.process_id)
+    worker, housekeeping = Worker(settings, queue, ledger, gate, team), Housekeeping(settings)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        queue.launch(max(host.jobs_in_flight for host in settings.hosts.values()))
+        if not settings.shared:
+            presence.alone()
+        presence.begin()
+        _leaving.append(presence)
+        jobs_in_flight = max(host.jobs_in_flight for host in settings.hosts.values())
+        if settings.shared:
+            with database.writing():  # DBOS makes its tables: of several processes that begin at once one does
+                queue.launch(jobs_in_flight, presence.process_id)
+        else:
+            queue.launch(jobs_in_flight)
         worker.recover()
         busy_at = time.monotonic()
         while time.monotonic() - busy_at < idle_exit:
@@ -206,8 +228,14 @@ def _turn(worker: Worker) -> bool:
         return True
 
 
+_leaving: list[Presence] = []
+
+
 def _leave(code: int) -> NoReturn:
     """End now: batches in flight hold threads that would keep us; the next worker takes them up. Letters are finished."""
+    for presence in _leaving:
+        with suppress(DashboardError):
+            presence.end()
     finish_telling()
     logging.shutdown()
     os._exit(code)

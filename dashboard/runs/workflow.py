@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID
 
@@ -37,13 +37,13 @@ class BatchQueue:
         self._workflow = obtain_batch
         self._database_url = database_url
 
-    def launch(self, jobs_in_flight: int) -> None:
-        """Begin to work, first on what an earlier worker left."""
+    def launch(self, jobs_in_flight: int, executor: str = EXECUTOR) -> None:
+        """Begin to work, first on what an earlier worker of the same name left."""
         config = DBOSConfig(
             name="integral-dashboard",
             system_database_url=self._database_url,
             application_version=APPLICATION_VERSION,
-            executor_id=EXECUTOR,
+            executor_id=executor,
             log_level="WARNING",
         )
         DBOS(config=config)
@@ -54,3 +54,24 @@ class BatchQueue:
         """Enqueue an attempt; one that is known already is left as it is."""
         with SetWorkflowID(order.workflow_id), SetEnqueueOptions(priority=order.priority, queue_partition_key=order.host):
             DBOS.enqueue_workflow(QUEUE, self._workflow, order.batch_id)
+
+    def put_missing(self, orders: Collection[Order]) -> None:
+        """Enqueue those that DBOS does not know: whoever noted them died before."""
+        ids = [order.workflow_id for order in orders]
+        known = (
+            {found.workflow_id for found in DBOS.list_workflows(workflow_ids=ids, load_input=False, load_output=False)} if ids else set()
+        )
+        for order in orders:
+            if order.workflow_id not in known:
+                self.put(order)
+
+    def held_by_others(self, executors: Collection[str]) -> list[str]:
+        """Workflows that were begun by a process that is none of these."""
+        begun = DBOS.list_workflows(status="PENDING", queue_name=QUEUE, load_input=False, load_output=False)
+        return [found.workflow_id for found in begun if found.executor_id not in executors]
+
+    def take_back(self, workflow_ids: list[str]) -> int:
+        """Put workflows that were begun back into the queue, in their old places; how many."""
+        if workflow_ids:
+            DBOS.resume_workflows(workflow_ids, queue_name=QUEUE)  # without the name they would run past the queue's limits
+        return len(workflow_ids)

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from dashboard.errors import DatabaseAway
+from dashboard.runs.database import open_database
 from dashboard.runs.ledger import Order
-from dashboard.runs.schema import open_database
 from dashboard.settings import Settings
 
 AT_ONCE: Final = 500

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dashboard.runs import schema
+from dashboard.runs import database
 from dashboard.runs.worker import main
 
 if __name__ == "__main__":
-    schema.BUSY_MILLISECONDS = 500
+    database.BUSY_MILLISECONDS = 500
     main()

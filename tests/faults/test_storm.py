@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from dashboard.identity import Identity
+from dashboard.runs.database import open_database
 from dashboard.runs.gate import Gate
 from dashboard.runs.process import end_children, ensure_worker
 from dashboard.runs.run_state import RunState
-from dashboard.runs.schema import open_database
 from dashboard.runs.store import RunStore
 from dashboard.settings import Settings
 from tests.conftest import Observatory

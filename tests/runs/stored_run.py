@@ -10,12 +10,12 @@ import numpy as np
 from dashboard.identity import Identity
 from dashboard.plan.plan import Plan
 from dashboard.products.mosaic import Mosaic
+from dashboard.runs.database import open_database
 from dashboard.runs.fold import JobFold
 from dashboard.runs.kinds import KINDS
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.products import ProductStore, batch_file
 from dashboard.runs.run_state import RunState
-from dashboard.runs.schema import open_database
 from dashboard.runs.store import RunStore
 from tests.combine.skies import Sky, batch, origin, tan_wcs
 from tests.runs.sky_dispatcher import CRAB, settings_in

@@ -10,8 +10,8 @@ import pytest
 from dashboard.errors import RequestError
 from dashboard.identity import Identity
 from dashboard.runs.announcing import Announcer, news_of
+from dashboard.runs.database import open_database
 from dashboard.runs.rows import set_run
-from dashboard.runs.schema import open_database
 from dashboard.runs.store import RunStore
 from tests.notices.http_server import hook
 from tests.notices.smtp_server import mail_host

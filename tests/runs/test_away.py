@@ -14,13 +14,15 @@ import pytest
 import sqlalchemy as sa
 
 from dashboard.identity import Identity
+from dashboard.runs.database import open_database
 from dashboard.runs.gate import LOOK_AGAIN_SECONDS, Gate
 from dashboard.runs.ledger import Ledger, Order
 from dashboard.runs.obtaining import Obtainer
 from dashboard.runs.process import worker_lock
 from dashboard.runs.run_state import BatchState, RunState
-from dashboard.runs.schema import batches, hosts, open_database
+from dashboard.runs.schema import batches, hosts
 from dashboard.runs.store import RunStore
+from dashboard.runs.team import Team
 from dashboard.runs.worker import Worker
 from dashboard.runs.workflow import BatchQueue
 from tests.dispatcher.replay import FakeTime, Reply, Script, answer, serving
@@ -51,7 +53,8 @@ class Bench:
         self.store = RunStore(self.settings)
         self.run_id = self.store.start(plan_of(windows), Identity())
         self.queue = Queue()
-        self.worker = Worker(self.settings, cast(BatchQueue, self.queue), self.ledger, self.gate)
+        queue = cast(BatchQueue, self.queue)
+        self.worker = Worker(self.settings, queue, self.ledger, self.gate, Team(self.database, self.ledger, queue, "test"))
         worker_lock(self.settings).touch()
 
     @contextmanager

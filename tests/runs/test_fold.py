@@ -18,6 +18,7 @@ from dashboard.plan.batch import Batch
 from dashboard.plan.plan import Plan
 from dashboard.products.mosaic import Mosaic
 from dashboard.products.mosaic_fits import read_mosaic, write_mosaic
+from dashboard.runs.database import open_database
 from dashboard.runs.field import run_grid
 from dashboard.runs.fold import PUBLISH_SECONDS, JobFold, RunFold
 from dashboard.runs.histogram_document import read_histogram, write_histogram
@@ -25,7 +26,6 @@ from dashboard.runs.ledger import Ledger
 from dashboard.runs.products import ProductStore, batch_file, run_file
 from dashboard.runs.results import load_histogram, load_mosaic, load_sources
 from dashboard.runs.run_state import RunState
-from dashboard.runs.schema import open_database
 from dashboard.runs.source_document import read_sources, write_sources
 from dashboard.runs.store import RunStore
 from tests.runs.sky_dispatcher import CRAB, FLUX, image_products, plan_of, settings_in, text

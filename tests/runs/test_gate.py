@@ -29,9 +29,10 @@ from dashboard.errors import (
 )
 from dashboard.hosts import Host
 from dashboard.identity import Identity
+from dashboard.runs.database import Database, open_database
 from dashboard.runs.gate import ADMINISTRATOR, BREAKER, LOOK_AGAIN_SECONDS, Gate, Passage
 from dashboard.runs.ledger import AHEAD, Ledger
-from dashboard.runs.schema import Database, batches, hosts, open_database
+from dashboard.runs.schema import batches, hosts
 from dashboard.runs.store import RunStore
 from tests.dispatcher.replay import FakeTime
 from tests.runs.sky_dispatcher import plan_of, settings_in

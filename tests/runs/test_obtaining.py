@@ -14,13 +14,14 @@ from dashboard.errors import HostUnreachable, JobFailed, RequestRefused, Storage
 from dashboard.identity import Identity
 from dashboard.products.mosaic_fits import read_mosaic
 from dashboard.runs import obtaining
+from dashboard.runs.database import open_database
 from dashboard.runs.gate import Gate
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.obtaining import Obtainer
 from dashboard.runs.products import ProductStore, batch_file
 from dashboard.runs.retry import RetryPolicy
 from dashboard.runs.run_state import BatchState
-from dashboard.runs.schema import batches, open_database
+from dashboard.runs.schema import batches
 from dashboard.runs.store import RunStore
 from dashboard.settings import Settings
 from tests.dispatcher.replay import serving

@@ -13,9 +13,9 @@ from dashboard.identity import Identity
 from dashboard.products.catalog import SourceCatalog
 from dashboard.routes.download import EVERYTHING, address
 from dashboard.routes.ticket import holder, ticket
+from dashboard.runs.database import open_database
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.run_state import RunState
-from dashboard.runs.schema import open_database
 from dashboard.runs.store import RunStore
 from dashboard.settings import Settings
 from tests.published import PublishedRun

@@ -10,11 +10,12 @@ import pytest
 from dbos import DBOSClient
 
 from dashboard.identity import Identity
+from dashboard.runs.database import open_database
 from dashboard.runs.process import end_children, ensure_worker
 from dashboard.runs.products import ProductStore, batch_file, run_document_file
 from dashboard.runs.retention import planned_removals, remove
 from dashboard.runs.run_state import RunState
-from dashboard.runs.schema import meta, open_database, runs
+from dashboard.runs.schema import meta, runs
 from dashboard.runs.store import RunStore
 from dashboard.settings import Settings
 from tests.dispatcher.replay import serving

@@ -16,13 +16,13 @@ from astropy.io import fits
 
 from dashboard.errors import RunNotFound, StorageFull
 from dashboard.identity import Identity
+from dashboard.runs.database import open_database
 from dashboard.runs.kinds import KINDS
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.process import end_children, ensure_worker
 from dashboard.runs.products import ProductStore, batch_file, run_document_file, run_file
 from dashboard.runs.run_document import PUBLISHED, run_document
 from dashboard.runs.run_folder import MOST_AT_ONCE, PAUSE_SECONDS, WRITE_SECONDS, RunFolders, write_document
-from dashboard.runs.schema import open_database
 from dashboard.runs.store import RunStore
 from tests.conftest import ROOT
 from tests.dispatcher.replay import serving

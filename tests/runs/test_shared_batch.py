@@ -10,11 +10,12 @@ import sqlalchemy as sa
 
 from dashboard.dispatcher.token import inspect
 from dashboard.identity import Identity
+from dashboard.runs.database import open_database
 from dashboard.runs.gate import Gate
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.obtaining import Obtainer
 from dashboard.runs.run_state import BatchState
-from dashboard.runs.schema import batches, open_database
+from dashboard.runs.schema import batches
 from dashboard.runs.store import RunStore
 from dashboard.runs.vault import Vault
 from tests.dispatcher.replay import Reply, answer, serving

@@ -10,9 +10,9 @@ import pytest
 
 from dashboard.errors import JobFailed, ProductError, RequestRefused, RunError, RunNotFound, StorageFull, WorkerRefused
 from dashboard.identity import Identity
+from dashboard.runs.database import open_database, refuse_network_disk
 from dashboard.runs.ledger import AHEAD, Ledger
 from dashboard.runs.run_state import RunState
-from dashboard.runs.schema import open_database, refuse_network_disk
 from dashboard.runs.store import RunStore
 from dashboard.runs.upgrade import HEAD
 from dashboard.settings import Settings

@@ -19,9 +19,9 @@ from alembic.operations import Operations
 from dashboard.errors import RunError
 from dashboard.identity import Identity
 from dashboard.runs import schema
+from dashboard.runs.database import open_database
 from dashboard.runs.migrations.versions import step_0001
 from dashboard.runs.run_state import ACTIVE_RUN
-from dashboard.runs.schema import open_database
 from dashboard.runs.store import RunStore
 from dashboard.runs.upgrade import HEAD
 from dashboard.settings import Settings

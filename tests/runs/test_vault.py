@@ -15,10 +15,11 @@ from dashboard.errors import NotAuthorized, RequestRefused, TokenExpired, TokenR
 from dashboard.identity import Identity
 from dashboard.plan.plan import Plan
 from dashboard.plan.roles import LARGE
+from dashboard.runs.database import open_database
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.rows import set_run
 from dashboard.runs.run_state import REVIEW
-from dashboard.runs.schema import open_database, runs, tokens
+from dashboard.runs.schema import runs, tokens
 from dashboard.runs.store import RunStore
 from dashboard.runs.vault import Vault
 from dashboard.settings import Settings

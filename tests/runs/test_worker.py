@@ -22,12 +22,12 @@ from dashboard.errors import RequestError, RunError, WorkerRefused
 from dashboard.identity import Identity
 from dashboard.products.mosaic_fits import read_mosaic
 from dashboard.runs import process
+from dashboard.runs.database import make_data_folder
 from dashboard.runs.field import run_grid
 from dashboard.runs.process import end_children, ensure_worker, host_for
 from dashboard.runs.products import ProductStore, batch_file
 from dashboard.runs.results import load_mosaic, load_sources
 from dashboard.runs.run_state import RunState
-from dashboard.runs.schema import make_data_folder
 from dashboard.runs.store import RunStore
 from dashboard.runs.worker import main
 from dashboard.runs.workflow import APPLICATION_VERSION, EXECUTOR

@@ -9,9 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from dashboard.identity import Identity
+from dashboard.runs.database import open_database
 from dashboard.runs.products import ProductStore, batch_file, run_file
 from dashboard.runs.retention import Removal, planned_removals
-from dashboard.runs.schema import batches, events, open_database, run_batches, runs
+from dashboard.runs.schema import batches, events, run_batches, runs
 from dashboard.runs.store import RunStore
 from tests.runs.sky_dispatcher import plan_of, settings_in, text
 
