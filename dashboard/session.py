@@ -313,7 +313,7 @@ class Session(param.Parameterized):
         self.beat += 1
         if self._watch is None or self.run is None:
             return
-        if not self.run.finished:
+        if not self.run.finished and self.settings.workers:  # the watcher looks after those elsewhere
             ensure_worker(self.settings)
         self._take(self._watch.look)
 

@@ -18,6 +18,8 @@ from dashboard.one_each import OneEach
 from dashboard.plan.job import Job
 from dashboard.plan.plan import Plan
 from dashboard.products.catalog import SourceTable
+from dashboard.runs.database import open_database
+from dashboard.runs.presence import PAGE, Presence, refuse_without_worker
 from dashboard.runs.results import load_histogram, load_light_curves, load_mosaic, load_sources, load_spectra
 from dashboard.runs.run_state import RunState
 from dashboard.runs.store import RunStore
@@ -111,6 +113,11 @@ class Watch:
             raise self._error
         return self._look
 
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more happens by itself, as far as is known."""
+        return self._look.state.finished
+
     def turn(self, version: int | None) -> None:
         """Look again if the run has another version than the one seen."""
         if version == self._look.state.version and self._error is None:
@@ -172,12 +179,16 @@ class Watcher:
         ------
         RunNotFound
             When there is no such run.
+        SettingsError
+            When processes on other machines have another key.
         """
         with self._lock:
             found = self._watches.get(run_id)
             if found is None:
                 found = self._watches[run_id] = Watch(self._settings, run_id)
             if self._thread is None:
+                if self._settings.shared:
+                    Presence(self._settings, PAGE).begin()
                 self._thread = threading.Thread(target=self._work, name="watcher", daemon=True)
                 self._thread.start()
             return found
@@ -193,6 +204,8 @@ class Watcher:
         if not watches:
             return
         try:
+            if not self._settings.workers and not all(watch.finished for watch in watches):
+                refuse_without_worker(open_database(self._settings))
             versions = RunStore(self._settings).versions([watch.run_id for watch in watches])
         except DashboardError as error:
             for watch in watches:

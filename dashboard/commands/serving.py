@@ -20,9 +20,10 @@ def add_to(commands: Any) -> None:
     serve = commands.add_parser("serve", help="open the dashboard on this machine")
     serve.add_argument("--port", type=int, default=5006)
     serve.add_argument("--address", default="127.0.0.1")
+    serve.add_argument("--workers", type=int, help="workers to see to here; 0: only watch (default: INTEGRAL_DASHBOARD_WORKERS, or 1)")
     serve.add_argument("rest", nargs=argparse.REMAINDER, help="further options of panel serve")
     serve.set_defaults(act=_serve)
-    worker = commands.add_parser("worker", help="work on runs in the foreground, until interrupted")
+    worker = commands.add_parser("worker", help="work on runs in the foreground, until interrupted; on PostgreSQL beside others")
     worker.set_defaults(act=_worker)
     commands.add_parser("observatory", help="serve the simulated observatory; its options follow", add_help=False)
 
@@ -36,6 +37,8 @@ def observatory(words: list[str]) -> int:
 
 def _serve(options: argparse.Namespace) -> NoReturn:
     """Become `panel serve`: a parent that waited for it could be killed and leave it behind."""
+    if options.workers is not None:
+        os.environ["INTEGRAL_DASHBOARD_WORKERS"] = str(options.workers)
     settings = Settings.from_environment()  # what is set wrongly is said now, not to the first visitor
     if settings.mail_url:
         mail_server(settings.mail_url)

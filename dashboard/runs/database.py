@@ -20,15 +20,17 @@ from dashboard.runs.upgrade import upgrade
 from dashboard.settings import Settings
 
 BUSY_MILLISECONDS = 30_000
+STOPPED_SECONDS = 10.0
+"""After which a process that is stopped within a transaction on PostgreSQL loses it: the others wait for its locks, and not that long."""
 _SERVER: dict[str, Any] = {
     "pool_pre_ping": True,
     "connect_args": {
         "connect_timeout": 10,
         "application_name": "integral-dashboard",
-        "options": f"-c lock_timeout={BUSY_MILLISECONDS} -c idle_in_transaction_session_timeout={2 * BUSY_MILLISECONDS}",
+        "options": f"-c lock_timeout={BUSY_MILLISECONDS} -c idle_in_transaction_session_timeout={STOPPED_SECONDS * 1000:.0f}",
     },
 }
-"""Of connections to PostgreSQL: nobody waits for ever, nor keeps the others waiting."""
+_DISK_FULL, _STOPPED = "53100", "25P03"  # SQLSTATE, see PostgreSQL's appendix A
 _ONE_WRITER = sa.select(sa.func.pg_advisory_xact_lock(0x1E7E6A1))
 _CLOCK = sa.select(sa.extract("epoch", sa.func.clock_timestamp()))
 
@@ -69,10 +71,12 @@ class Database:
         try:
             yield
         except (OperationalError, InterfaceError) as error:
-            if "disk is full" in str(error.orig) or getattr(error.orig, "sqlstate", None) == "53100":
+            if "disk is full" in str(error.orig) or getattr(error.orig, "sqlstate", "") == _DISK_FULL:
                 raise StorageFull("No space is left for the database of runs: free some; the runs go on by themselves.") from error
             raise DatabaseAway(f"The database of runs does not answer: {error.orig}. See that its disk or server is there.") from error
         except DatabaseError as error:
+            if getattr(error.orig, "sqlstate", "") == _STOPPED:
+                raise DatabaseAway("This process was stopped for too long while it wrote: what it had begun was taken back.") from error
             if not getattr(error.orig, "sqlite_errorname", "").startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
                 raise
             raise RunError(

@@ -9,13 +9,15 @@ import logging
 import os
 import secrets
 import threading
+import time
 from dataclasses import dataclass
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 
 from dashboard import __version__
-from dashboard.errors import DashboardError, SettingsError
+from dashboard.errors import DashboardError, RunError, SettingsError
 from dashboard.runs.database import Database, open_database
 from dashboard.runs.schema import processes
 from dashboard.runs.secret_key import derived_key
@@ -61,6 +63,29 @@ def seen(database: Database, connection: sa.Connection, kind: str = "") -> tuple
     query = sa.select(here.process_id, here.kind, here.machine, here.version, here.began, silent).order_by(here.began)
     rows = connection.execute(query.where(here.kind == kind) if kind else query)
     return tuple(Process(**row) for row in rows.mappings())
+
+
+def refuse_without_worker(database: Database) -> None:
+    """Raise when no worker is alive; looked up once in `BEAT_SECONDS`.
+
+    Raises
+    ------
+    RunError
+        With what to do about it.
+    """
+    if time.monotonic() - _met.get(database, -DEAD_SECONDS) < BEAT_SECONDS:
+        return
+    with database.reading() as connection:
+        alive = any(process.alive for process in seen(database, connection, WORKER))
+    if not alive:
+        raise RunError(
+            "No worker is at work, and this process only watches: runs go on as soon as one is started (integral-dashboard worker). "
+            "Nothing is lost meanwhile."
+        )
+    _met[database] = time.monotonic()
+
+
+_met: WeakKeyDictionary[Database, float] = WeakKeyDictionary()
 
 
 class Presence:

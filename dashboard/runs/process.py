@@ -1,4 +1,4 @@
-"""Processes that belong to this installation: one worker, one simulated observatory. Whoever comes first starts them.
+"""Processes that belong to this installation: its workers, one simulated observatory. Whoever comes first starts them.
 
 A child ends when the pipe to its parent closes, so that none is left behind when the parent is killed.
 """
@@ -20,12 +20,15 @@ from dashboard.errors import DashboardError, HostUnreachable, RequestError, RunE
 from dashboard.hosts import SIMULATED, Host
 from dashboard.runs.database import make_data_folder, open_database
 from dashboard.runs.lock import locked, try_lock, write_owner
+from dashboard.runs.presence import refuse_without_worker
 from dashboard.runs.run_view import RunView
 from dashboard.settings import Settings
 
 START_SECONDS: Final = 90.0
 WORKER: Final = "dashboard.runs.worker"
-SECRETS: Final = frozenset({"ODA_TOKEN", *(f"INTEGRAL_DASHBOARD_{name}" for name in ("KEY", "MAIL", "WEBHOOK", "DATABASE"))})
+SECRETS: Final = frozenset(
+    {"ODA_TOKEN", "DATABASE_URL", *(f"INTEGRAL_DASHBOARD_{name}" for name in ("KEY", "MAIL", "WEBHOOK", "DATABASE"))}
+)
 """Of our environment: no child has a token in its own, and the observatory none of the rest either."""
 IDLE_SECONDS: Final = 20.0
 """After which a worker that outlived whoever started it, and has nothing to do, ends."""
@@ -61,35 +64,42 @@ def end_children(*, hand_over: bool = False) -> None:
                     ensure_worker(settings, lasting=True)
 
 
-def worker_lock(settings: Settings) -> Path:
-    """File whose lock the worker holds; it holds the worker's process id, and changes at each sign of life."""
-    return settings.data_dir / "worker.lock"
+def worker_lock(settings: Settings, number: int = 1) -> Path:
+    """File whose lock a worker holds; it holds the worker's process id, and that of the first changes at each sign of life."""
+    return settings.data_dir / ("worker.lock" if number == 1 else f"worker-{number}.lock")
 
 
 def ensure_worker(settings: Settings, *, lasting: bool = False) -> None:
-    """Start a worker unless one is alive. Costs next to nothing when it is; call it as often as you look at a run.
+    """See that as many workers are alive here as the deployment wants. Costs next to nothing when they are; call it at every look at a run.
 
     Parameters
     ----------
     settings
-        Where it works.
+        Where they work, and how many there are to be.
     lasting
-        It outlives this process, and ends by itself when there is nothing left to do.
+        They outlive this process, and end by themselves when there is nothing left to do.
 
     Raises
     ------
     WorkerRefused
         When the data folder is on a network disk.
     RunError
-        When the worker that we started before has stopped by itself.
+        When a worker that we started before has stopped by itself, or the work is left to others and nobody is there.
     """
-    open_database(settings)
-    lock = try_lock(worker_lock(settings))
+    database = open_database(settings)
+    if not settings.workers:
+        refuse_without_worker(database)
+    for number in range(1, settings.workers + 1):
+        _ensure(settings, worker_lock(settings, number), lasting=lasting)
+
+
+def _ensure(settings: Settings, path: Path, *, lasting: bool) -> None:
+    lock = try_lock(path)
     if lock is None:
         return
-    log = settings.data_dir / "worker.log"
+    log = path.with_suffix(".log")
     try:
-        former = _workers.pop(settings.data_dir, None)
+        former = _workers.pop(path, None)
         # It held the lock for life: since that is free it is gone, or about to be. A signal is no reason to give up.
         code = former.wait() if former is not None else 0
         if code > 0:
@@ -100,7 +110,7 @@ def ensure_worker(settings: Settings, *, lasting: bool = False) -> None:
             command += ["--idle-exit", str(IDLE_SECONDS)]
         child = _start(settings, command, log, (lock,), lasting=lasting)
         if not lasting:
-            _workers[settings.data_dir], _served[settings.data_dir] = child, settings
+            _workers[path], _served[settings.data_dir] = child, settings
         write_owner(lock, child.pid)
     finally:
         os.close(lock)

@@ -42,7 +42,7 @@ from dashboard.runs.run_state import REVIEW
 from dashboard.runs.store import RunStore
 from dashboard.runs.team import Team
 from dashboard.runs.vault import Vault
-from dashboard.runs.workflow import BatchQueue
+from dashboard.runs.workflow import EXECUTOR, BatchQueue
 from dashboard.settings import Settings
 
 TICK_SECONDS = 0.2
@@ -197,12 +197,8 @@ def run_worker(settings: Settings, lock: int | None, idle_exit: float = math.inf
             presence.alone()
         presence.begin()
         _leaving.append(presence)
-        jobs_in_flight = max(host.jobs_in_flight for host in settings.hosts.values())
-        if settings.shared:
-            with database.writing():  # DBOS makes its tables: of several processes that begin at once one does
-                queue.launch(jobs_in_flight, presence.process_id)
-        else:
-            queue.launch(jobs_in_flight)
+        executor = presence.process_id if settings.shared else EXECUTOR
+        queue.launch(max(host.jobs_in_flight for host in settings.hosts.values()), executor)
         worker.recover()
         busy_at = time.monotonic()
         while time.monotonic() - busy_at < idle_exit:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 
 from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID
 
+from dashboard.runs.database import STOPPED_SECONDS
 from dashboard.runs.ledger import Order
 
 APPLICATION_VERSION = "runs-1"
@@ -44,6 +45,7 @@ class BatchQueue:
             system_database_url=self._database_url,
             application_version=APPLICATION_VERSION,
             executor_id=executor,
+            sys_db_idle_transaction_timeout_sec=STOPPED_SECONDS,
             log_level="WARNING",
         )
         DBOS(config=config)
