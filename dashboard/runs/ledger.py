@@ -107,7 +107,7 @@ class Ledger:
     ) -> None:
         """A try ended without a product: ask again after `pause` seconds, or give up (None); `counted` when it was the batch's fault."""
         state, due = ("failed", None) if pause is None else ("queued", time.time() + pause)
-        values = {"due": due, "tries": batches.c.tries + counted, "reason": error.sentence, "remedy": remedy(error), "scw_done": 0}
+        values = {"due": due, "tries": batches.c.tries + int(counted), "reason": error.sentence, "remedy": remedy(error), "scw_done": 0}
         self._set(batch_id, state, error.sentence, attempt, **values)
 
     def wait_for_token(self, batch_id: str, error: DashboardError, *, attempt: int | None = None) -> None:

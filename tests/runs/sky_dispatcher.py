@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import pickle
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 
 from dashboard.archive.pointings import Pointings
 from dashboard.archive.resolver import Target
@@ -24,6 +27,7 @@ from dashboard.request.request import Request
 from dashboard.settings import Settings
 from tests.dispatcher.replay import Reply, answer
 
+POSTGRES = "INTEGRAL_TESTS_POSTGRES"
 CRAB = (83.6331, 22.0145)
 SIDE = 64
 FLUX = 200.0
@@ -42,7 +46,18 @@ def plan_of(windows: int, s_max: int = 2, first: int = 4, **request: Any) -> Pla
 
 
 def settings_in(folder: Path, url: str = "http://127.0.0.1:9") -> Settings:
-    return Settings.from_environment({"INTEGRAL_DASHBOARD_DATA": str(folder), "INTEGRAL_DASHBOARD_SIMULATED_URL": url})
+    """A deployment in a folder; where `POSTGRES` names a server, with a database of its own there."""
+    environment = {"INTEGRAL_DASHBOARD_DATA": str(folder), "INTEGRAL_DASHBOARD_SIMULATED_URL": url}
+    if server := os.environ.get(POSTGRES):
+        environment["INTEGRAL_DASHBOARD_DATABASE"] = database_at(server, f"t{hashlib.sha256(str(folder).encode()).hexdigest()[:20]}")
+    return Settings.from_environment(environment)
+
+
+def database_at(server: str, name: str) -> str:
+    """URL of a database of this name, which is made where there is none."""
+    with psycopg.connect(server, autocommit=True) as connection, suppress(psycopg.errors.DuplicateDatabase):
+        connection.execute(f"CREATE DATABASE {name}")
+    return server.replace("/postgres?", f"/{name}?")
 
 
 def text(words: str) -> Callable[[Path], None]:

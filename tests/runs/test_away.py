@@ -33,9 +33,12 @@ LOCKED = answer({"query_status": "failed", "job_monitor": {}, "exit_status": {"m
 
 
 class Queue(list[Order]):
-    """What the worker wants to be asked for."""
+    """What the worker wants to be asked for, and nobody else."""
 
     put = list.append
+
+    def held_by_others(self, executors: Collection[str]) -> list[str]:
+        return []
 
 
 class Bench:

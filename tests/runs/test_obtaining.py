@@ -147,6 +147,7 @@ def test_a_full_disk_waits_and_costs_no_try(bench: Bench, tmp_path: Path) -> Non
         assert bench.work().state == "done"
 
 
+@pytest.mark.sqlite
 def test_a_disk_that_is_full_for_the_database_too_loses_no_batch(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     dispatcher = SkyDispatcher()
     with small_disk(tmp_path / "disk", 4000) as disk, serving(dispatcher) as server:

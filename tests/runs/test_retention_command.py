@@ -14,6 +14,8 @@ from dashboard.errors import SettingsError
 from dashboard.settings import Settings
 from tests.runs.warehouse import BATCH, DAY, MOSAIC, NOW, Warehouse
 
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:

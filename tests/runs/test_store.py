@@ -195,6 +195,7 @@ def test_cancelling_leaves_what_another_run_waits_for(store: RunStore, ledger: L
     assert [event.what for event in store.history(run_id=mine)] == ["started", "cancelled"]
 
 
+@pytest.mark.sqlite
 def test_the_database_is_in_wal_and_knows_its_schema(store: RunStore, settings: Settings) -> None:
     store.versions([])
     with closing(sqlite3.connect(settings.data_dir / "dashboard.sqlite")) as connection:
@@ -222,6 +223,7 @@ def test_a_database_that_cannot_be_opened_is_a_sentence_without_its_password(set
         open_database(settings_in(tmp_path / "file" / "below"))
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("damage", ["a text", "pages"])
 def test_a_damaged_database_is_named_with_what_to_do(settings: Settings, tmp_path: Path, damage: str) -> None:
     file = settings.data_dir / "dashboard.sqlite"

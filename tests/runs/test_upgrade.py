@@ -27,6 +27,8 @@ from dashboard.runs.upgrade import HEAD
 from dashboard.settings import Settings
 from tests.runs.sky_dispatcher import plan_of, settings_in
 
+pytestmark = pytest.mark.sqlite
+
 STATES = ("planned", "running", "waiting", "review", "done", "done with failures", "cancelled")
 BATCH_STATES = ("planned", "queued", "running", "done", "failed", "cancelled")
 UPDATED = 1_700_000_000.25

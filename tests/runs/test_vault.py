@@ -168,6 +168,7 @@ def test_a_token_stays_while_a_run_is_in_review(bench: Bench) -> None:
     assert bench.vault.token_for(BATCH) == token
 
 
+@pytest.mark.sqlite
 def test_a_run_ends_and_its_token_goes_in_one_transaction(bench: Bench) -> None:
     ending, cancelled = bench.start("ada", signed()), bench.start("bob", signed(), plan_of(2, first=20))
     bench.execute(sa.text("CREATE TRIGGER stay BEFORE DELETE ON tokens BEGIN SELECT RAISE(ABORT, 'it stays'); END"))
