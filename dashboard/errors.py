@@ -29,7 +29,8 @@
     ├── RunError
     │   ├── RunNotFound
     │   ├── DatabaseAway          locked, or its disk or server is away       (retry)
-    │   ├── StorageFull
+    │   ├── StorageFull           no space is left                            (retry)
+    │   ├── StorageAway           the product store does not answer           (retry)
     │   ├── RunTaken              another worker goes on with it
     │   └── WorkerRefused         a second worker on SQLite, NFS
     └── NoticeFailed              nobody could be told how a run goes
@@ -209,6 +210,12 @@ class DatabaseAway(RunError):
 
 class StorageFull(RunError):
     """No space is left where products are stored."""
+
+    retryable = True
+
+
+class StorageAway(RunError):
+    """The product store does not answer: it may be back in a moment."""
 
     retryable = True
 

@@ -18,6 +18,7 @@ from dashboard.errors import (
     JobMixedUp,
     NotAuthorized,
     RequestRefused,
+    StorageAway,
     StorageFull,
     TokenRefused,
     UnsafePayload,
@@ -141,6 +142,7 @@ REMEDIES: Final[tuple[Remedy, ...]] = (
     ),
     Remedy("an answer that holds code", "Tell the people who run this dispatcher.", kinds=(UnsafePayload,)),
     Remedy("no room on the disk", "Free some space; it goes on by itself.", kinds=(StorageFull,)),
+    Remedy("the product store does not answer", "See that it is there; it goes on by itself.", kinds=(StorageAway,)),
     Remedy("anything else", OTHERWISE),
 )
 

@@ -19,6 +19,7 @@ from dashboard.errors import (
     NotAuthorized,
     ProductError,
     RunError,
+    StorageAway,
     StorageFull,
     TokenRefused,
 )
@@ -41,6 +42,7 @@ PLACE_SECONDS: Final = 1.0
 log = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
+_NOT_ITS_FAULT = (HostPaused, StorageFull, StorageAway, DatabaseAway)
 _STATES = {"submitted": "submitted", "progress": "running", "ready": "running", "done": "downloading"}
 
 
@@ -90,7 +92,7 @@ class Obtainer:
                 if isinstance(error, TokenRefused):
                     return self._wait_for_token(batch, attempt, error)
                 closed = error.seconds if isinstance(error, HostPaused) else self._gate.failed(batch.host, error)
-                counted = not isinstance(error, HostPaused | StorageFull | DatabaseAway) and self._gate.blames(batch.host, error, closed)
+                counted = not isinstance(error, _NOT_ITS_FAULT) and self._gate.blames(batch.host, error, closed)
                 pause = RetryPolicy.of(batch.host).pause(error, failures if counted else 1)
                 pause = pause and max(pause, min(closed, LOOK_AGAIN_SECONDS))
                 return self._ledger.failed(batch.batch_id, error, pause, counted=counted, attempt=attempt)

@@ -29,11 +29,15 @@ from typing import Any, Final, TypeVar
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from dashboard.errors import ProductError, StorageFull
+from dashboard.errors import ProductError, StorageAway, StorageFull
 from dashboard.products.disk import is_full
 
 Value = TypeVar("Value")
 
+_OPTIONS: Final[dict[str, dict[str, Any]]] = {
+    "s3": {"config_kwargs": {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 2, "mode": "standard"}}}
+}
+"""Of file systems that would wait for minutes by themselves."""
 _BATCH: Final = re.compile(r"batches/[0-9a-f]{2}/([0-9a-f]{24})\.fits")
 _RUN: Final = re.compile(r"runs/(\d{8}-\d{6}-[0-9a-f]{4})(?:/.*)?")
 _SUM: Final = re.compile(r"runs/[^/]+/[a-z]+-(\d+)-(\d+)\.(?:fits|json)")
@@ -100,6 +104,8 @@ class StoredFile:
 class ProductStore:
     """Files by name. Readers and writers get a path on the local disk, wherever the store is.
 
+    Every method raises StorageAway when a store that is not a folder does not answer.
+
     Parameters
     ----------
     url
@@ -107,13 +113,15 @@ class ProductStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._files, root = fsspec.url_to_fs(url)
+        # Listings are not remembered: other processes write, too.
+        self._files, root = fsspec.url_to_fs(url, use_listings_cache=False, **_OPTIONS.get(url.partition("://")[0], {}))
         self._root = PurePosixPath(root)
         self._local = isinstance(self._files, LocalFileSystem)
 
     def exists(self, name: str) -> bool:
         """Whether the file is there, whole."""
-        return bool(self._files.exists(str(self._root / name)))
+        with self._asking():
+            return bool(self._files.exists(str(self._root / name)))
 
     def write(self, name: str, writer: Callable[[Path], None]) -> None:
         """Let `writer` fill a file that then takes its name in one act, replacing an older one.
@@ -131,7 +139,8 @@ class ProductStore:
                 with tempfile.TemporaryDirectory() as folder:
                     path = Path(folder) / PurePosixPath(name).name
                     writer(path)
-                    self._files.put_file(str(path), target)
+                    with self._asking():
+                        self._files.put_file(str(path), target)
                 return
             path = Path(target).with_name(f".{secrets.token_hex(4)}.{Path(target).name}")
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,7 +172,8 @@ class ProductStore:
                 return reader(Path(source))
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / PurePosixPath(name).name
-                self._files.get_file(source, str(path))
+                with self._asking():
+                    self._files.get_file(source, str(path))
                 return reader(path)
         except OSError as error:
             raise ProductError(
@@ -181,17 +191,17 @@ class ProductStore:
         if not self.exists(name):
             return 0
         size = self.size(name)
-        with _removing(name):
+        with _removing(name), self._asking():
             self._files.rm_file(str(self._root / name))
         return size
 
     def remove_folder(self, name: str) -> int:
         """Remove a folder with all that is in it; the bytes of its files. Raises as `remove`."""
         folder = str(self._root / name)
-        if not self._files.exists(folder):
+        if not self.exists(name):
             return 0
         size = self.size(name)
-        with _removing(name):
+        with _removing(name), self._asking():
             self._files.rm(folder, recursive=True)
         return size
 
@@ -203,12 +213,26 @@ class ProductStore:
         """All files of a folder, hidden ones too, or a file; what goes while one looks is left out."""
         path = str(self._root / name)
         try:
-            found: dict[str, dict[str, Any]] = self._files.find(path, detail=True)
-            found = found if list(found) != [path] else {path: self._files.info(path)}
+            with self._asking():
+                found: dict[str, dict[str, Any]] = self._files.find(path, detail=True)
+                found = found if list(found) != [path] else {path: self._files.info(path)}
         except FileNotFoundError:
             return
         for full, about in found.items():
             yield StoredFile(str(PurePosixPath(full).relative_to(self._root)), int(about["size"] or 0), _changed(about))
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """What a store that is no folder answers: that a file is missing or locked away is an answer, all else is none."""
+        try:
+            yield
+        except (FileNotFoundError, PermissionError):
+            raise
+        except Exception as error:
+            if self._local:
+                raise
+            what = f"{type(error).__name__}: {error}" if isinstance(error, OSError) else type(error).__name__
+            raise StorageAway(f"The product store does not answer ({what[:200]}): it is asked again by itself.") from error
 
 
 def _changed(about: dict[str, Any]) -> float:

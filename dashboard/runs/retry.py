@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dashboard.errors import DashboardError, StorageFull
+from dashboard.errors import DashboardError, StorageAway, StorageFull
 from dashboard.hosts import SIMULATED
 
 
@@ -20,8 +20,8 @@ class RetryPolicy:
         Failures after which a batch is given up.
     first, cap
         Seconds.
-    full_disk
-        Seconds until the next try when no space is left; such tries are not counted.
+    no_storage
+        Seconds until the next try when no space is left or the product store is away; such tries are not counted.
     draw
         Uniform in [0, 1).
     """
@@ -29,7 +29,7 @@ class RetryPolicy:
     tries: int = 4
     first: float = 10.0
     cap: float = 300.0
-    full_disk: float = 30.0
+    no_storage: float = 30.0
     draw: Callable[[], float] = random.random
 
     @classmethod
@@ -39,8 +39,8 @@ class RetryPolicy:
 
     def pause(self, error: DashboardError, failures: int) -> float | None:
         """Seconds until a batch is asked again after its `failures`-th failure (1, 2, ...); None: never."""
-        if isinstance(error, StorageFull):
-            return self.full_disk
+        if isinstance(error, StorageFull | StorageAway):
+            return self.no_storage
         if not error.retryable or failures >= self.tries:
             return None
         return min(self.cap, self.first * 2.0 ** (failures - 1)) * (0.5 + self.draw())

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
-from dashboard.errors import ProductError, RunNotFound, StorageFull
+from dashboard.errors import ProductError, RunNotFound, StorageAway, StorageFull
 from dashboard.plan.plan import Plan
 from dashboard.runs.database import open_database
 from dashboard.runs.products import ProductStore, run_document_file
@@ -86,7 +86,7 @@ def try_to_write(settings: Settings, run_id: str, plan: Plan | None = None) -> b
         write_document(settings, run_id, plan)
     except RunNotFound:
         return True
-    except (StorageFull, ProductError) as error:
+    except (StorageFull, StorageAway, ProductError) as error:
         log.warning("Run %s: %s", run_id, error.sentence)
         return False
     return True

@@ -210,7 +210,7 @@ def test_pauses_double_up_to_a_cap_and_spread() -> None:
     assert [high.pause(failure, n) for n in (1, 5, 7)] == [15, 150, 150]
     assert low.pause(failure, 8) is None
     assert low.pause(RequestRefused("x"), 1) is None
-    assert low.pause(StorageFull("x"), 99) == low.full_disk
+    assert low.pause(StorageFull("x"), 99) == low.no_storage
     simulated, real = (RetryPolicy.of(name) for name in ("simulated", "production"))
     assert simulated.cap < real.first
 
