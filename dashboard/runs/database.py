@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -95,15 +94,25 @@ def open_database(settings: Settings) -> Database:
     RunError
         When the data folder cannot be written, or the tables come from a later version of this program.
     """
+    key = (settings.database_url, settings.data_dir)
     with _opening:
-        return _open(settings.database_url, settings.data_dir)
+        if key not in _opened:
+            _opened[key] = _open(*key)
+        return _opened[key]
 
 
+def close_databases() -> None:
+    """Close all connections of this process; who needs a database again opens it again."""
+    with _opening:
+        while _opened:
+            _opened.popitem()[1].engine.dispose()
+
+
+_opened: dict[tuple[str, Path], Database] = {}
 _opening = threading.Lock()
 """Alembic works through one state of the process: threads that come first at the same time take turns."""
 
 
-@lru_cache(maxsize=8)
 def _open(url: str, data_dir: Path) -> Database:
     make_data_folder(data_dir)
     try:

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from dashboard import __version__
 from dashboard.errors import DashboardError, RunError, SettingsError
 from dashboard.runs.database import Database, open_database
+from dashboard.runs.one_store import refuse_another_store
 from dashboard.runs.schema import processes
 from dashboard.runs.secret_key import derived_key
 from dashboard.settings import Settings
@@ -100,8 +101,7 @@ class Presence:
     """
 
     def __init__(self, settings: Settings, kind: str) -> None:
-        self._database = open_database(settings)
-        self._shared = settings.shared
+        self._database, self._settings = open_database(settings), settings
         self._row = {
             "kind": kind,
             "machine": os.uname().nodename,
@@ -117,11 +117,12 @@ class Presence:
         Raises
         ------
         SettingsError
-            When the others have another key: what one seals the other could not open.
+            When the others have another key, so that what one seals the other could not open; or another product store.
         """
         with self._database.writing() as connection:
-            if self._shared:
+            if self._settings.shared:
                 self._refuse_another_key(connection)
+                refuse_another_store(connection, self._settings)
             self._step_in(connection)
         threading.Thread(target=self._beat, name="sign of life", daemon=True).start()
 

@@ -103,6 +103,7 @@ def test_cancelling_ones_own_run_leaves_anothers_with_the_same_batches(settings:
     assert bobs_state(settings, bobs).state in ("planned", "running")
 
 
+@pytest.mark.sqlite
 def test_a_ticket_of_one_user_does_not_open_anothers_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTEGRAL_DASHBOARD_DATA", str(tmp_path / "data"))
     run = PublishedRun(settings_in(tmp_path / "data"), plan_of(2))

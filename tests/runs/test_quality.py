@@ -124,6 +124,7 @@ def test_the_board_says_why_it_cannot(run: StoredRun) -> None:
     assert answer.problem
 
 
+@pytest.mark.sqlite
 def test_the_command_prints_the_table_and_the_way_out(
     run: StoredRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

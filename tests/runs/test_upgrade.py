@@ -19,7 +19,7 @@ from alembic.operations import Operations
 from dashboard.errors import RunError
 from dashboard.identity import Identity
 from dashboard.runs import schema
-from dashboard.runs.database import open_database
+from dashboard.runs.database import close_databases, open_database
 from dashboard.runs.migrations.versions import step_0001
 from dashboard.runs.run_state import ACTIVE_RUN
 from dashboard.runs.store import RunStore
@@ -160,7 +160,7 @@ def test_a_database_of_a_later_version_is_refused_and_left_as_it_is(settings: Se
         connection.execute("ALTER TABLE runs ADD COLUMN colour VARCHAR")
         connection.commit()
         before = list(connection.iterdump())
-    open_database.__globals__["_open"].cache_clear()
+    close_databases()
     with pytest.raises(RunError, match=rf"has schema {later}, this program reads {HEAD}: use the program that wrote it\."):
         open_database(settings)
     with closing(sqlite3.connect(file_of(settings))) as connection:

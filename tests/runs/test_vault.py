@@ -68,6 +68,7 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(settings_in(tmp_path / "data"))
 
 
+@pytest.mark.sqlite
 def test_a_token_is_nowhere_in_the_clear(bench: Bench) -> None:
     token = signed(LARGE)
     bench.start("ada", token)

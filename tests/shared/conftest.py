@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.runs.database import close_databases
+
 _numbers = itertools.count()
 
 
@@ -36,5 +38,6 @@ def database_url(postgres: str) -> Iterator[str]:
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     yield postgres.replace("/postgres?", f"/{name}?")
+    close_databases()
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

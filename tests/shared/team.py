@@ -42,7 +42,7 @@ class Deployment:
 
     def settings(self, name: str = "page", **more: str) -> Settings:
         """As a process on that machine sees them; it watches alone."""
-        return Settings.from_environment(self.machine(name, INTEGRAL_DASHBOARD_WORKERS="0", **more))
+        return Settings.from_environment(self.machine(name, **{"INTEGRAL_DASHBOARD_WORKERS": "0", **more}))
 
     def worker(self, name: str, **more: str) -> subprocess.Popen[bytes]:
         """A worker on a machine, at work; its words are in the machine's folder."""

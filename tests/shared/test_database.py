@@ -113,7 +113,6 @@ def test_a_password_is_in_no_sentence_and_in_no_repr(tmp_path: Path) -> None:
 def test_what_holds_on_sqlite_holds_here(postgres: str, tmp_path: Path) -> None:
     """All tests of the run store once more, but those that are of SQLite itself."""
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "not slow and not sqlite", "tests/runs"]
-    # A process of the tests opens more databases than it keeps open.
     command += [
         f"--basetemp={tmp_path / 'tests'}",
         *(f"-Wignore::{kind}" for kind in ("ResourceWarning", "pytest.PytestUnraisableExceptionWarning")),

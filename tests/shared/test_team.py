@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -10,13 +11,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from dashboard.errors import RunError
+from dashboard.errors import RunError, SettingsError
 from dashboard.identity import Identity
 from dashboard.plan.plan import Plan
 from dashboard.products.mosaic import Mosaic
-from dashboard.runs.database import open_database
+from dashboard.runs.database import close_databases, open_database
 from dashboard.runs.presence import DEAD_SECONDS
-from dashboard.runs.process import end_children, ensure_worker
+from dashboard.runs.process import end_children, ensure_worker, worker_lock
 from dashboard.runs.schema import batches
 from dashboard.runs.store import RunStore
 from dashboard.session import Session
@@ -150,6 +151,20 @@ def test_processes_with_different_keys_do_not_share(shared: Deployment) -> None:
     assert "another secret" not in log
 
 
+def test_processes_with_different_stores_do_not_share(shared: Deployment, tmp_path: Path) -> None:
+    shared.worker("one")
+    other = shared.worker("other", INTEGRAL_DASHBOARD_STORAGE=str(tmp_path / "a disk of its own"))
+    assert other.wait(60) == 1
+    log = (shared.folder / "other/worker.log").read_text()
+    assert "not the one of this database" in log
+    mark = (shared.folder / "products/store-id").read_text()
+    assert f"write {mark} into its file store-id" in log
+    (tmp_path / "a disk of its own").mkdir()
+    (tmp_path / "a disk of its own/store-id").write_text(mark)
+    moved = shared.worker("other", INTEGRAL_DASHBOARD_STORAGE=str(tmp_path / "a disk of its own"))
+    assert moved.poll() is None
+
+
 def test_a_worker_that_is_told_to_end_hands_over_at_once(shared: Deployment, observatory: Observatory) -> None:
     observatory.knobs(time_per_scw=1.0, concurrency=50)
     settings = shared.settings()
@@ -166,3 +181,65 @@ def test_a_worker_that_is_told_to_end_hands_over_at_once(shared: Deployment, obs
     assert max(counts(observatory)["submissions_of"].values()) <= 2
     first = min(event.at for batch in state.batches for event in store.history(batch_id=batch.batch_id) if event.at > ended)
     assert first - ended < DEAD_SECONDS, "nobody waits for signs of life of one that has said good-bye"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
+def test_an_older_version_leaves_a_run_and_this_one_ends_it(
+    tmp_path: Path, observatory: Observatory, kind: str, request: pytest.FixtureRequest
+) -> None:
+    """A worker of schema 0003 is killed at work; the next one upgrades the tables, and never more than four jobs are at the host."""
+    observatory.knobs(time_per_scw=1.0, concurrency=50)
+    url = request.getfixturevalue("database_url") if kind == "postgresql" else f"sqlite:///{tmp_path / 'runs.sqlite'}"
+    with deployment(tmp_path, observatory.url, url) as made:
+        settings = made.settings("one")
+        store, plan = RunStore(settings), planned(settings, **LONGER)
+        older = made.worker("one")
+        run_id = store.start(plan, Identity())
+        wait_until(lambda: store.state(run_id).n_done >= 3, "it is at work")
+        older.send_signal(signal.SIGKILL)
+        older.wait(30)
+        make_older(settings)
+        close_databases()
+        made.worker("one")
+        state = wait_for_run(store, run_id, 300.0)
+        assert_whole(settings, state)
+        assert {happened(store, batch.batch_id)["done"] for batch in state.batches} == {1}
+        asked = counts(observatory)
+        assert asked["jobs"] == asked["products"] == len(plan.batches)
+        assert asked["most_running"] <= settings.hosts["simulated"].jobs_in_flight
+
+
+def make_older(settings: Settings) -> None:
+    """The tables as schema 0003 had them, with all that is in them."""
+    with open_database(settings).writing() as connection:
+        connection.execute(sa.text("DROP TABLE processes"))
+        for table, column in (("runs", "adder"), ("runs", "adders"), ("batches", "began"), ("batches", "seconds")):
+            connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0003'"))
+
+
+@pytest.mark.slow
+def test_as_many_workers_as_are_wished_are_seen_to(shared: Deployment) -> None:
+    settings = shared.settings("page", INTEGRAL_DASHBOARD_WORKERS="2")
+    try:
+        ensure_worker(settings)
+        wait_until(lambda: len(shared.present()) == 2, "two come up")
+        ensure_worker(settings)
+        first = int(worker_lock(settings, 2).read_text())
+        os.kill(first, signal.SIGKILL)
+
+        def replaced() -> bool:
+            ensure_worker(settings)
+            return int(worker_lock(settings, 2).read_text()) != first
+
+        wait_until(replaced, "a third takes its place")
+    finally:
+        end_children()
+
+
+def test_more_than_one_worker_on_sqlite_is_refused_with_what_to_do() -> None:
+    with pytest.raises(SettingsError, match="PostgreSQL"):
+        Settings.from_environment({"INTEGRAL_DASHBOARD_DATA": "/nowhere", "INTEGRAL_DASHBOARD_WORKERS": "2"})
+    with pytest.raises(SettingsError, match="whole number"):
+        Settings.from_environment({"INTEGRAL_DASHBOARD_DATA": "/nowhere", "INTEGRAL_DASHBOARD_WORKERS": "many"})
