@@ -191,6 +191,12 @@ class Ledger:
             touch(connection, ids)
         return orders
 
+    def in_hand(self) -> bool:
+        """Whether this worker waits for a batch, of whose runs ever."""
+        mine = sa.select(batches.c.batch_id).where(batches.c.state.in_(IN_FLIGHT), batches.c.worker == self._worker)
+        with self._database.reading() as connection:
+            return connection.scalar(mine.limit(1)) is not None
+
     def in_queue(self) -> list[Order]:
         """What was in the queue or in flight when a worker ended."""
         query = (

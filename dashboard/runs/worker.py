@@ -72,7 +72,7 @@ class Worker:
         self._queue.put_missing(self._ledger.in_queue())
 
     def turn(self) -> bool:
-        """Claim runs, fill the queue, advance the sums, settle the states, show a sign of life; whether a run of ours is active."""
+        """Claim runs, fill the queue, advance the sums, settle the states, show a sign of life; whether there is anything to do."""
         if self._settings.shared:
             self._team.take_over()
         self._team.claim()
@@ -88,7 +88,7 @@ class Worker:
         self._folders.keep([*active, *ended])
         with suppress(OSError):  # its folder may be away for a while, as the database may
             os.utime(self._sign_of_life)
-        return bool(active)
+        return bool(active) or self._ledger.in_hand()
 
     def _fill(self, host: str, run_ids: Sequence[str]) -> None:
         """Queue what is due; where the host has room for a few only, one by one of the run that has come least far."""

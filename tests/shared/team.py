@@ -47,13 +47,17 @@ class Deployment:
     def worker(self, name: str, **more: str) -> subprocess.Popen[bytes]:
         """A worker on a machine, at work; its words are in the machine's folder."""
         (self.folder / name).mkdir(parents=True, exist_ok=True)
-        before = len(self.present())
+        before = {process.process_id for process in self.present()}
         with (self.folder / name / "worker.log").open("ab") as log:
             command = [sys.executable, "-m", "dashboard.runs.worker"]
             environment = {**os.environ, **self.machine(name, **more), "OPENBLAS_NUM_THREADS": "1"}
             worker = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         self.workers.append(worker)
-        wait_until(lambda: len(self.present()) > before or worker.poll() is not None, f"worker {name} does not come up")
+
+        def came() -> bool:
+            return worker.poll() is not None or any(process.process_id not in before for process in self.present())
+
+        wait_until(came, f"worker {name} does not come up")
         return worker
 
     def present(self) -> list[Process]:

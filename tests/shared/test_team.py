@@ -23,7 +23,7 @@ from dashboard.runs.store import RunStore
 from dashboard.session import Session
 from dashboard.settings import Settings
 from tests.conftest import Observatory
-from tests.faults.crab import A_DAY, LONGER, assert_equal, assert_whole, counts, deployed, happened, planned, started
+from tests.faults.crab import A_DAY, LATER, LONGER, assert_equal, assert_whole, counts, deployed, happened, planned, started
 from tests.shared.team import Deployment, deployment
 from tests.waiting import wait_for_run, wait_until
 
@@ -181,6 +181,31 @@ def test_a_worker_that_is_told_to_end_hands_over_at_once(shared: Deployment, obs
     assert max(counts(observatory)["submissions_of"].values()) <= 2
     first = min(event.at for batch in state.batches for event in store.history(batch_id=batch.batch_id) if event.at > ended)
     assert first - ended < DEAD_SECONDS, "nobody waits for signs of life of one that has said good-bye"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
+def test_what_a_dead_worker_had_sent_counts_before_newer_runs_send_theirs(
+    tmp_path: Path, observatory: Observatory, kind: str, request: pytest.FixtureRequest
+) -> None:
+    """First batches of a new run come before the later ones of an old run, which go on at the host all the same."""
+    observatory.knobs(time_per_scw=3.0, concurrency=50)
+    url = request.getfixturevalue("database_url") if kind == "postgresql" else f"sqlite:///{tmp_path / 'runs.sqlite'}"
+    with deployment(tmp_path, observatory.url, url) as made:
+        settings = made.settings("one")
+        store, old, new = RunStore(settings), planned(settings), planned(settings, **LATER)
+        killed = made.worker("one")
+        first = store.start(old, Identity())
+        wait_until(lambda: store.state(first).n_done >= 3, "it is at work")
+        killed.send_signal(signal.SIGKILL)
+        killed.wait(30)
+        second = store.start(new, Identity())
+        made.worker("one")
+        for run_id in (first, second):
+            assert_whole(settings, wait_for_run(store, run_id, 300.0))
+        asked = counts(observatory)
+        assert asked["most_running"] <= settings.hosts["simulated"].jobs_in_flight
+        assert asked["jobs"] == asked["products"] == len(old.batches) + len(new.batches)
 
 
 @pytest.mark.slow
