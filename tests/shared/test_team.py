@@ -119,6 +119,7 @@ def test_a_run_started_on_one_server_is_seen_live_on_another(shared: Deployment)
     assert len(set(seen)) > 2, "as it grows"
 
 
+@pytest.mark.slow
 def test_nobody_at_work_is_said_where_one_only_watches(shared: Deployment) -> None:
     settings = shared.settings()
     store, plan = RunStore(settings), planned(settings)
@@ -141,6 +142,7 @@ def test_nobody_at_work_is_said_where_one_only_watches(shared: Deployment) -> No
     assert_whole(settings, wait_for_run(store, run_id))
 
 
+@pytest.mark.slow
 def test_processes_with_different_keys_do_not_share(shared: Deployment) -> None:
     shared.worker("one")
     other = shared.worker("other", INTEGRAL_DASHBOARD_KEY="another secret of at least thirty-two characters")
@@ -151,6 +153,7 @@ def test_processes_with_different_keys_do_not_share(shared: Deployment) -> None:
     assert "another secret" not in log
 
 
+@pytest.mark.slow
 def test_processes_with_different_stores_do_not_share(shared: Deployment, tmp_path: Path) -> None:
     shared.worker("one")
     other = shared.worker("other", INTEGRAL_DASHBOARD_STORAGE=str(tmp_path / "a disk of its own"))
@@ -165,6 +168,7 @@ def test_processes_with_different_stores_do_not_share(shared: Deployment, tmp_pa
     assert moved.poll() is None
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_told_to_end_hands_over_at_once(shared: Deployment, observatory: Observatory) -> None:
     observatory.knobs(time_per_scw=1.0, concurrency=50)
     settings = shared.settings()
