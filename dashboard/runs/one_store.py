@@ -12,6 +12,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from dashboard.errors import SettingsError
+from dashboard.runs.database import Database
 from dashboard.runs.products import ProductStore
 from dashboard.runs.schema import meta
 from dashboard.settings import Settings
@@ -20,15 +21,8 @@ MARK: Final = "store-id"
 """Key of the database, and name of the file in the store."""
 
 
-def refuse_another_store(connection: sa.Connection, settings: Settings) -> None:
+def refuse_another_store(database: Database, settings: Settings) -> None:
     """Raise unless the store is the one of this database; the first who comes marks both.
-
-    Parameters
-    ----------
-    connection
-        In a transaction that nobody else's runs beside.
-    settings
-        Which store.
 
     Raises
     ------
@@ -38,14 +32,16 @@ def refuse_another_store(connection: sa.Connection, settings: Settings) -> None:
         When the store cannot be read or written.
     """
     products = ProductStore(settings.storage_url)
-    known = connection.scalar(sa.select(meta.c.value).where(meta.c.key == MARK))
-    found = products.read(MARK, _text) if products.exists(MARK) else ""
-    if known is None:
-        known = found or secrets.token_hex(8)
-        connection.execute(meta.insert().values(key=MARK, value=known))
-        if not found:
-            products.write(MARK, lambda path: _write(path, str(known)))
-    elif found != known:
+    products.exists(MARK)  # a store that is away keeps nobody waiting for the database
+    with database.writing() as connection:
+        known = connection.scalar(sa.select(meta.c.value).where(meta.c.key == MARK))
+        found = products.read(MARK, _text) if products.exists(MARK) else ""
+        if known is None:
+            known = found or secrets.token_hex(8)
+            connection.execute(meta.insert().values(key=MARK, value=known))
+            if not found:
+                products.write(MARK, lambda path: _write(path, str(known)))
+    if found not in ("", known) or (not found and not products.exists(MARK)):
         raise SettingsError(
             "The product store here is not the one of this database (its file store-id is missing or another): set "
             "INTEGRAL_DASHBOARD_STORAGE everywhere to one store that all machines reach, such as s3://bucket/folder. "

@@ -119,10 +119,11 @@ class Presence:
         SettingsError
             When the others have another key, so that what one seals the other could not open; or another product store.
         """
+        if self._settings.shared:
+            refuse_another_store(self._database, self._settings)
         with self._database.writing() as connection:
             if self._settings.shared:
                 self._refuse_another_key(connection)
-                refuse_another_store(connection, self._settings)
             self._step_in(connection)
         threading.Thread(target=self._beat, name="sign of life", daemon=True).start()
 
