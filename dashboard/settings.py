@@ -16,20 +16,25 @@
 | INTEGRAL_DASHBOARD_WEBHOOK | address that is told, by POST of JSON, when a run ends or waits | none |
 | INTEGRAL_DASHBOARD_MAIL | smtp[s]://user:password@host:port?from=address, for users who want to be told by e-mail | none |
 | INTEGRAL_DASHBOARD_ADDRESS | address of the page as users reach it, for links in such news | none |
+| INTEGRAL_DASHBOARD_LOG | "text", or "json": an object a line | text |
+| INTEGRAL_DASHBOARD_METRICS_TOKEN | bearer token that /metrics asks for; without one it answers this machine alone | none |
 | INTEGRAL_DASHBOARD_CATALOG_HOSTS | hosts from which isdc_cat_url may be fetched: host or host:port, comma between | none |
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from dashboard.errors import SettingsError
 from dashboard.hosts import Host, known_hosts, read_hosts
 
 SHORTEST_KEY = 32
+SHORTEST_METRICS_TOKEN = 16
 MOST_WORKERS = 64
 
 
@@ -53,6 +58,15 @@ class Settings:
     mail_url: str = field(default="", repr=False)
     address: str = ""
     workers: int = 1
+    log_form: str = "text"
+    metrics_token: str = field(default="", repr=False)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must be in no log: keys, addresses that open something, and passwords in addresses, as written and as meant."""
+        passwords = [_password(url) for url in (self.database_url, self.mail_url, self.storage_url)]
+        found = (self.key, self.metrics_token, self.webhook_url, self.mail_url, *passwords, *map(unquote, passwords))
+        return tuple(dict.fromkeys(filter(None, found)))
 
     @property
     def shared(self) -> bool:
@@ -78,6 +92,12 @@ class Settings:
             raise SettingsError(f"INTEGRAL_DASHBOARD_USERS is {users[:40]!r}: it must be single or login.")
         if key and len(key) < SHORTEST_KEY:
             raise SettingsError(f"INTEGRAL_DASHBOARD_KEY is too short to protect anything: give at least {SHORTEST_KEY} random characters.")
+        log_form = env.get("INTEGRAL_DASHBOARD_LOG", "").strip() or "text"
+        if log_form not in ("text", "json"):
+            raise SettingsError(f"INTEGRAL_DASHBOARD_LOG is {log_form[:40]!r}: it must be text or json.")
+        metrics_token = env.get("INTEGRAL_DASHBOARD_METRICS_TOKEN", "").strip()
+        if metrics_token and len(metrics_token) < SHORTEST_METRICS_TOKEN:
+            raise SettingsError(f"INTEGRAL_DASHBOARD_METRICS_TOKEN is too short: give at least {SHORTEST_METRICS_TOKEN} random characters.")
         database_url = _database_url(env.get("INTEGRAL_DASHBOARD_DATABASE") or env.get("DATABASE_URL") or "")
         return cls(
             data_dir=data_dir,
@@ -96,6 +116,8 @@ class Settings:
             mail_url=env.get("INTEGRAL_DASHBOARD_MAIL", "").strip(),
             address=env.get("INTEGRAL_DASHBOARD_ADDRESS", "").strip(),
             workers=_workers(env.get("INTEGRAL_DASHBOARD_WORKERS", "").strip() or "1", on_sqlite=database_url[:6] in ("", "sqlite")),
+            log_form=log_form,
+            metrics_token=metrics_token,
         )
 
 
@@ -103,6 +125,12 @@ def _database_url(url: str) -> str:
     """PostgreSQL by the driver that is installed, whatever its URL leaves open."""
     scheme, separator, rest = url.strip().partition("://")
     return f"postgresql+psycopg://{rest}" if separator and scheme in ("postgres", "postgresql") else url.strip()
+
+
+def _password(url: str) -> str:
+    """The password in an address, as it is written there; "" for none."""
+    user, separator, _ = re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")
+    return user.partition(":")[2] if separator else ""
 
 
 def _workers(text: str, *, on_sqlite: bool) -> int:

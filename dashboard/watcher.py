@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 from dashboard.analysis.sky_width import SignificanceHistogram, SkyWidth, sky_width
 from dashboard.errors import DashboardError, RunError
+from dashboard.logs import call_process
 from dashboard.one_each import OneEach
 from dashboard.plan.job import Job
 from dashboard.plan.plan import Plan
@@ -188,7 +189,9 @@ class Watcher:
                 found = self._watches[run_id] = Watch(self._settings, run_id)
             if self._thread is None:
                 if self._settings.shared:
-                    Presence(self._settings, PAGE).begin()
+                    presence = Presence(self._settings, PAGE)
+                    presence.begin()
+                    call_process(presence.process_id)
                 self._thread = threading.Thread(target=self._work, name="watcher", daemon=True)
                 self._thread.start()
             return found

@@ -46,7 +46,7 @@ def _serve(options: argparse.Namespace) -> NoReturn:
         raise SettingsError("INTEGRAL_DASHBOARD_USERS is login, but no login is switched on: add --basic-auth or --oauth-provider.")
     app = Path(__file__).parents[1] / "app.py"
     command = [sys.executable, "-m", "panel", "serve", str(app), "--port", str(options.port), "--address", options.address]
-    command += ["--index", "app", "--plugins", "dashboard.routes.plugin", *options.rest]
+    command += ["--index", "app", "--plugins", "dashboard.routes.server", *options.rest]
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # fits are small: threads that wait for each other cost more than they save
     os.execv(sys.executable, command)
 

@@ -88,6 +88,7 @@ class Gate:
 
     def __init__(self, database: Database, settings: Mapping[str, Host], clock: Callable[[], float] = time.time) -> None:
         self._database, self._settings, self.clock = database, settings, clock
+        self._heard: dict[str, float] = {}
 
     def passage(self, name: str) -> Passage:
         """How a host can be passed."""
@@ -127,6 +128,12 @@ class Gate:
         before = self.passage(name)
         if before.failures or before.pauses or self.clock() - before.answered > NOTED_SECONDS:
             self._change(name, lambda passage: replace(_counted_afresh(passage), answered=self.clock()))
+
+    def heard(self, name: str) -> None:
+        """A host has answered a poll. That alone opens no gate, but who watches sees that it is not silent."""
+        if self.clock() - self._heard.get(name, 0.0) > NOTED_SECONDS:
+            self._heard[name] = self.clock()
+            self._change(name, lambda passage: replace(passage, answered=self.clock()))
 
     def blames(self, name: str, error: DashboardError, left_alone: float) -> bool:
         """Whether a failure counts as a try of its batch.
@@ -187,9 +194,14 @@ class Gate:
         return after
 
 
+def passages(connection: sa.Connection) -> dict[str, Passage]:
+    """How the hosts can be passed that anything was noted of."""
+    rows = connection.execute(sa.select(hosts)).mappings()
+    return {row["host"]: Passage(**{key: value for key, value in row.items() if key != "host"}) for row in rows}
+
+
 def _read(connection: sa.Connection, name: str) -> Passage:
-    row = connection.execute(sa.select(hosts).where(hosts.c.host == name)).one_or_none()
-    return Passage() if row is None else Passage(**{key: value for key, value in row._mapping.items() if key != "host"})
+    return passages(connection).get(name, Passage())
 
 
 def _counted_afresh(passage: Passage) -> Passage:

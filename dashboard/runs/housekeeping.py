@@ -60,6 +60,8 @@ class Housekeeping:
         for removal in removals:
             log.info("Retention: %s %s, %d bytes. %s", removal.kind, removal.id, removal.n_bytes, removal.reason)
         freed = remove(self._settings, removals)
+        if removals:
+            log.info("Retention: %d bytes are free again.", freed, extra={"bytes": freed})
         if stays := what_stays(self._settings, (), self._settings.keep_gigabytes):
             log.warning("Retention: %s", stays)
         return freed

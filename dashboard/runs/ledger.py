@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from dashboard.dispatcher.remedy import remedy
 from dashboard.errors import DashboardError, RunTaken
 from dashboard.plan.batch import Batch
+from dashboard.runs.counts import count_done, count_failed
 from dashboard.runs.database import Database
 from dashboard.runs.rows import note, set_run, touch
 from dashboard.runs.run_state import ACTIVE_RUN, ARRIVED, ENDED_BATCH, IN_FLIGHT
@@ -37,6 +38,13 @@ class Order:
     def workflow_id(self) -> str:
         """Unique to the attempt."""
         return f"{self.batch_id}-{self.attempt}"
+
+
+class Done(NamedTuple):
+    """What a batch came to: seconds from its submission, 0 when it was stored already, and bytes of the answer."""
+
+    seconds: float
+    n_bytes: int
 
 
 class ActiveRun(NamedTuple):
@@ -96,11 +104,17 @@ class Ledger:
         """A batch in flight got on. Here and below: with `attempt`, what an earlier attempt says is not heard any more."""
         self._set(batch_id, state, attempt=attempt, worker=self._worker, **values)
 
-    def done(self, batch_id: str, product_file: str, *, attempt: int | None = None) -> None:
-        """The product of a batch is stored."""
+    def done(self, batch_id: str, product_file: str, *, attempt: int | None = None) -> Done | None:
+        """The product of a batch is stored; None when nobody waited for it any more."""
         values: dict[str, Any] = {"due": None, "reason": "", "remedy": "", "product_file": product_file, "scw_done": batches.c.scw_total}
         values["seconds"] = sa.func.coalesce(time.time() - batches.c.began, 0.0)
-        self._set(batch_id, "done", attempt=attempt, **values)
+        with self._database.writing() as connection:
+            if not self._change(connection, batch_id, "done", attempt=attempt, **values):
+                return None
+            columns = sa.select(batches.c.host, batches.c.began, batches.c.seconds, batches.c.n_bytes)
+            row = connection.execute(columns.where(batches.c.batch_id == batch_id)).one()
+            count_done(connection, row.host, None if row.began is None else row.seconds, row.n_bytes)
+        return Done(row.seconds, row.n_bytes)
 
     def failed(
         self, batch_id: str, error: DashboardError, pause: float | None, *, counted: bool = True, attempt: int | None = None
@@ -108,7 +122,11 @@ class Ledger:
         """A try ended without a product: ask again after `pause` seconds, or give up (None); `counted` when it was the batch's fault."""
         state, due = ("failed", None) if pause is None else ("queued", time.time() + pause)
         values = {"due": due, "tries": batches.c.tries + int(counted), "reason": error.sentence, "remedy": remedy(error), "scw_done": 0}
-        self._set(batch_id, state, error.sentence, attempt, **values)
+        with self._database.writing() as connection:
+            changed = self._change(connection, batch_id, state, error.sentence, attempt, **values)
+            if changed and (counted or pause is None):
+                host = connection.execute(sa.select(batches.c.host).where(batches.c.batch_id == batch_id)).scalar_one()
+                count_failed(connection, host, given_up=pause is None)
 
     def wait_for_token(self, batch_id: str, error: DashboardError, *, attempt: int | None = None) -> None:
         """A batch waits until its owner gives another token, or none: see `Vault.keep`."""
@@ -127,16 +145,18 @@ class Ledger:
 
     def _change(
         self, connection: sa.Connection, batch_id: str, state: str, detail: str = "", attempt: int | None = None, **values: Any
-    ) -> None:
+    ) -> bool:
+        """Give a batch a state; whether it was one that may still be changed."""
         here = batches.c.batch_id == batch_id
         columns = sa.select(batches.c.state, batches.c.reason, batches.c.attempts)
         before = connection.execute(columns.where(here)).one_or_none()
         if before is None or before.state in ENDED_BATCH or (attempt is not None and before.attempts != attempt):
-            return
+            return False
         connection.execute(batches.update().where(here).values(state=state, updated=time.time(), **values))
         if state != before.state or detail not in ("", before.reason):  # a submission that fails leaves it queued
             note(connection, state, detail, batch_id=batch_id)
         touch(connection, [batch_id])
+        return True
 
     def active_runs(self) -> dict[str, ActiveRun]:
         """The worker's runs with something left to do, the oldest first."""

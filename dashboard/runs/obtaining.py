@@ -71,16 +71,17 @@ class Obtainer:
         batch, state, attempts, tries = _patiently(lambda: self._ledger.batch(batch_id))
         if workflow_id != f"{batch_id}-{attempts}" or state in {"done", "failed", "cancelled"}:
             return
+        about = {"batch_id": batch_id, "attempt": attempts, "host": batch.host}
         try:
             self._obtain(batch, attempts)
         except Abandoned:
-            log.info("Batch %s was cancelled.", batch_id)
+            log.info("Batch %s was cancelled.", batch_id, extra={**about, "state": "cancelled"})
         except DashboardError as error:
-            log.warning("Batch %s, attempt %d: %s", batch_id, attempts, error.sentence)
+            log.warning("Batch %s, attempt %d: %s", batch_id, attempts, error.sentence, extra={**about, "state": "failed"})
             self._failed(batch, attempts, tries + 1, error)
         except Exception as error:
             # A defect of ours must not leave the batch in flight for ever.
-            log.exception("Batch %s, attempt %d", batch_id, attempts)
+            log.exception("Batch %s, attempt %d", batch_id, attempts, extra={**about, "state": "failed"})
             kind = type(error).__name__
             unexpected = RunError(f"An unexpected error ({kind}) stopped it: report it with the worker's log.")
             self._failed(batch, attempts, tries + 1, unexpected)
@@ -109,14 +110,16 @@ class Obtainer:
 
     def _obtain(self, batch: Batch, attempt: int) -> None:
         name, kind = batch_file(batch.batch_id), kind_of(batch.parameters)
+        about = {"batch_id": batch.batch_id, "attempt": attempt, "host": batch.host}
         if not self._stored(name, kind):
             self._gate.check(batch.host)
             host, token = host_for(self._settings, batch.host), _patiently(lambda: self._vault.token_for(batch))
             if not _patiently(lambda: self._ledger.take_place(batch.batch_id, host.jobs_in_flight, attempt=attempt)):
                 full = HostBusy(f"{host.jobs_in_flight} jobs are at {host.name} already: this one is sent as soon as one of them ends.")
                 return _patiently(lambda: self._ledger.failed(batch.batch_id, full, PLACE_SECONDS, counted=False, attempt=attempt))
+            log.info("Batch %s, attempt %d: asked of %s.", batch.batch_id, attempt, batch.host, extra={**about, "state": "submitted"})
             try:
-                note, stop = self._note(batch.batch_id, attempt), self._cancelled(batch.batch_id, attempt)
+                note, stop = self._note(batch, attempt), self._cancelled(batch.batch_id, attempt)
                 answer = obtain(batch, host, token=token, progress=note, stop=stop)
             except TokenRefused as error:
                 self._gate.answered(batch.host)
@@ -131,7 +134,10 @@ class Obtainer:
             values = {"job_id": answer.job_id, "session_id": answer.session_id, "n_bytes": answer.n_bytes, "catalog_json": catalog}
             _patiently(lambda: self._ledger.progress(batch.batch_id, "downloading", attempt=attempt, **values))
             self._products.write(name, lambda path: kind.write(product, path))
-        _patiently(lambda: self._ledger.done(batch.batch_id, name, attempt=attempt))
+        if done := _patiently(lambda: self._ledger.done(batch.batch_id, name, attempt=attempt)):
+            told = f"{done.seconds:.1f} s, {done.n_bytes / 1e6:.2f} MB"
+            more = {**about, "state": "done", "seconds": round(done.seconds, 3), "bytes": done.n_bytes}
+            log.info("Batch %s, attempt %d: done, %s.", batch.batch_id, attempt, told, extra=more)
 
     def _stored(self, name: str, kind: Kind) -> bool:
         """Whether the product is there already and can be read."""
@@ -144,17 +150,19 @@ class Obtainer:
             return False
         return True
 
-    def _note(self, batch_id: str, attempt: int) -> Callable[[JobProgress], None]:
+    def _note(self, batch: Batch, attempt: int) -> Callable[[JobProgress], None]:
         last, noted = JobProgress(), 0.0
 
         def note(progress: JobProgress) -> None:
             nonlocal last, noted
+            with suppress(DatabaseAway):
+                self._gate.heard(batch.host)
             now = time.monotonic()
             if progress != last and (progress.state != last.state or now - noted >= LOOK_SECONDS):
                 state = _STATES.get(progress.state, "submitted")
                 values = {"scw_done": progress.scw_done, "job_id": progress.job_id, "session_id": progress.session_id}
                 with suppress(DatabaseAway):  # the next answer tells as much
-                    self._ledger.progress(batch_id, state, attempt=attempt, **values)
+                    self._ledger.progress(batch.batch_id, state, attempt=attempt, **values)
                     last, noted = progress, now
 
         return note

@@ -133,15 +133,18 @@ class Presence:
             connection.execute(processes.delete().where(processes.c.kind == self._row["kind"]))
 
     def end(self) -> None:
-        """Step out: what is left undone is taken over at once, as of one that is long dead."""
+        """Step out: what is left undone is taken over at once, as of one that is long dead, where there is anybody else."""
         self._end.set()
         with self._database.writing() as connection:
+            mine = processes.c.process_id == self.process_id
             gone = {"beat": self._database.now(connection) - DEAD_SECONDS}
-            connection.execute(processes.update().where(processes.c.process_id == self.process_id).values(gone))
+            connection.execute(processes.update().where(mine).values(gone) if self._shared else processes.delete().where(mine))
 
     def beat(self) -> None:
         """Give a sign of life; a process that was thought dead and taken off the list steps in again."""
         with self._database.writing() as connection:
+            if self._end.is_set():
+                return
             mine = processes.update().where(processes.c.process_id == self.process_id)
             if not connection.execute(mine.values(beat=self._database.now(connection))).rowcount:
                 log.warning("%s was thought dead. It goes on.", self.process_id)

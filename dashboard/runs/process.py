@@ -27,7 +27,7 @@ from dashboard.settings import Settings
 START_SECONDS: Final = 90.0
 WORKER: Final = "dashboard.runs.worker"
 SECRETS: Final = frozenset(
-    {"ODA_TOKEN", "DATABASE_URL", *(f"INTEGRAL_DASHBOARD_{name}" for name in ("KEY", "MAIL", "WEBHOOK", "DATABASE"))}
+    {"ODA_TOKEN", "DATABASE_URL", *(f"INTEGRAL_DASHBOARD_{name}" for name in ("KEY", "MAIL", "WEBHOOK", "DATABASE", "METRICS_TOKEN"))}
 )
 """Of our environment: no child has a token in its own, and the observatory none of the rest either."""
 IDLE_SECONDS: Final = 20.0
@@ -209,6 +209,7 @@ def _start(
             "KEY": settings.key,
             "MAIL": settings.mail_url,
             "WEBHOOK": settings.webhook_url,
+            "LOG": settings.log_form,
         }
         environment |= {f"INTEGRAL_DASHBOARD_{name}": value for name, value in own.items()}
         environment.setdefault("OPENBLAS_NUM_THREADS", "1")  # fits are small: threads would wait for each other

@@ -47,7 +47,7 @@ batches = sa.Table(
     sa.Column("exposure", sa.Float, nullable=False),
     sa.Column("tstart", sa.Float),
     sa.Column("tstop", sa.Float),
-    sa.Column("state", sa.String, nullable=False, default="planned"),
+    sa.Column("state", sa.String, nullable=False, default="planned", index=True),
     sa.Column("due", sa.Float, default=0.0, comment="when to enqueue it; NULL: enqueued already, or at an end"),
     sa.Column("attempts", sa.Integer, nullable=False, default=0, comment="how often it was enqueued, ever"),
     sa.Column("tries", sa.Integer, nullable=False, default=0, comment="failures since a user last asked for it"),
@@ -123,6 +123,14 @@ hosts = sa.Table(
     sa.Column("paused_by", sa.String, nullable=False, default=""),
     sa.Column("reason", sa.Text, nullable=False, default=""),
     sa.Column("answered", sa.Float, nullable=False, default=0.0),
+)
+
+counts = sa.Table(
+    "counts",
+    metadata,
+    sa.Column("host", sa.String, primary_key=True),
+    sa.Column("what", sa.String, primary_key=True, comment="see `dashboard.runs.counts`"),
+    sa.Column("number", sa.Float, nullable=False, comment="only ever grows"),
 )
 
 processes = sa.Table(

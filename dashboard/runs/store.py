@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import time
 from collections.abc import Collection
@@ -29,6 +30,8 @@ from dashboard.runs.vault import Vault, release
 from dashboard.runs.workflow_records import forget_attempts
 
 LONGEST_NAME = 120
+
+log = logging.getLogger(__name__)
 
 
 class RunStore(RunView):
@@ -84,6 +87,8 @@ class RunStore(RunView):
             add_batches(connection, run_id, plan, "started")
             if token:
                 Vault(self._settings).keep(connection, identity.user, plan.host, token)
+        about = {"run_id": run_id, "host": plan.host, "state": "planned"}
+        log.info("Run %s is started: %d batches at %s.", run_id, len(plan.batches), plan.host, extra=about)
         return run_id
 
     def go_on(self, run_id: str, number: int, catalog: SourceCatalog, token: str = "") -> None:
@@ -145,6 +150,7 @@ class RunStore(RunView):
             ended, sent = self._abandon(connection, run_id, mine)
             told = f"{ended} batches not asked or no longer waited for" + (f", {sent} of them go on at MMODA" if sent else "")
             set_run(connection, run_id, "cancelled", reason=told[0].upper() + told[1:] + ".")
+        log.info("Run %s is cancelled: %s.", run_id, told, extra={"run_id": run_id, "state": "cancelled"})
         try_to_write(self._settings, run_id)
 
     def retry_failed(self, run_id: str, token: str = "", batch_ids: Collection[str] | None = None) -> int:

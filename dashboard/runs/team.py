@@ -60,7 +60,8 @@ class Team:
                 self._queue.put_missing(self._ledger.in_queue())
                 connection.execute(processes.delete().where(processes.c.process_id.in_(dead)))
         if dead or back:
-            log.warning("No sign of life of %s: %d batches are taken over.", ", ".join(dead) or "a worker", back)
+            gone = ", ".join(dead) or "a worker"
+            log.warning("No sign of life of %s: %d batches are taken over.", gone, back, extra={"worker": gone})
         return back
 
     def claim(self) -> list[str]:

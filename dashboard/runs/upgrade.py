@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from dashboard.errors import RunError
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 FIRST: Final = "0001"
 """Of databases made before versions were kept by Alembic."""
 _VERSION_TABLE = sa.table("alembic_version", sa.column("version_num"))
@@ -24,7 +24,7 @@ def upgrade(connection: sa.Connection) -> None:
         When a later version of this program wrote the database.
     """
     tables = sa.inspect(connection)
-    found = connection.scalar(sa.select(_VERSION_TABLE.c.version_num)) if tables.has_table("alembic_version") else None
+    found = found_version(connection) if tables.has_table("alembic_version") else None
     if found == HEAD:
         return
     if found is not None and found > HEAD:
@@ -38,3 +38,8 @@ def upgrade(connection: sa.Connection) -> None:
     if found is None and tables.has_table("meta"):
         command.stamp(config, FIRST)
     command.upgrade(config, HEAD)
+
+
+def found_version(connection: sa.Connection) -> str | None:
+    """The version that the tables have, None where no version is noted."""
+    return connection.scalar(sa.select(_VERSION_TABLE.c.version_num))

@@ -23,6 +23,7 @@ from typing import NoReturn
 
 from dashboard.combine.resample import warm
 from dashboard.errors import DashboardError, RunTaken, WorkerRefused
+from dashboard.logs import begin_logging, call_process
 from dashboard.plan.making import catalogue_of_image
 from dashboard.plan.plan import Plan
 from dashboard.runs.announcing import Announcer, finish_telling
@@ -49,7 +50,7 @@ TICK_SECONDS = 0.2
 PAUSE_SECONDS = 5.0
 """Until a run whose sum could not be published is tried again."""
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("dashboard.runs.worker")  # whatever the module is called that is run
 
 
 class Worker:
@@ -64,6 +65,7 @@ class Worker:
         self._sign_of_life = worker_lock(settings)
         self._folds: dict[str, RunFold] = {}
         self._not_before: dict[str, float] = {}
+        self._closed: dict[str, str] = {}
 
     def recover(self) -> None:
         """Put into the queue what an earlier worker had noted as queued; what DBOS knows already stays as it is."""
@@ -75,9 +77,11 @@ class Worker:
         """Claim runs, fill the queue, advance the sums, settle the states, show a sign of life; whether there is anything to do."""
         if self._settings.shared:
             self._team.take_over()
-        self._team.claim()
+        for run_id in self._team.claim():
+            log.info("Run %s is taken on.", run_id, extra={"run_id": run_id, "state": "running"})
         active = self._ledger.active_runs()
         for host in dict.fromkeys(run.host for run in active.values()):
+            self._look_at_gate(host)
             self._fill(host, [run_id for run_id, run in active.items() if run.host == host])
         ended = [run_id for run_id in self._folds if run_id not in active]
         for run_id in [*active, *self._ledger.known(ended)]:
@@ -89,6 +93,13 @@ class Worker:
         with suppress(OSError):  # its folder may be away for a while, as the database may
             os.utime(self._sign_of_life)
         return bool(active) or self._ledger.in_hand()
+
+    def _look_at_gate(self, host: str) -> None:
+        """Tell when a host is left alone and when no longer, whoever decided it."""
+        closed, before = self._gate.sentence(host), self._closed.get(host, "")
+        if closed != before:
+            log.warning("%s", closed or f"{host} may be asked again.", extra={"host": host, "state": "paused" if closed else "open"})
+            self._closed[host] = closed
 
     def _fill(self, host: str, run_ids: Sequence[str]) -> None:
         """Queue what is due; where the host has room for a few only, one by one of the run that has come least far."""
@@ -120,14 +131,14 @@ class Worker:
             closed, whole = self._gate.sentence(fold.plan.host), complete and not unpublished
             self._took(run_id, self._ledger.settle(run_id, complete=whole, closed=closed, plan_version=fold.plan_version))
         except RunTaken as taken:
-            log.warning("%s", taken.sentence)
+            log.warning("%s", taken.sentence, extra={"run_id": run_id})
             self._folds.pop(run_id, None)
         except DashboardError as error:
-            log.warning("Run %s: %s", run_id, error.sentence)
+            log.warning("Run %s: %s", run_id, error.sentence, extra={"run_id": run_id})
             self._took(run_id, self._ledger.set_run(run_id, "waiting" if error.retryable else "done with failures", error.sentence))
             self._drop(run_id)
         except Exception as error:
-            log.exception("Run %s", run_id)
+            log.exception("Run %s", run_id, extra={"run_id": run_id})
             reason = f"An unexpected error ({type(error).__name__}) stopped the addition of its batches: report it with the worker's log."
             self._took(run_id, self._ledger.set_run(run_id, "done with failures", reason))
             self._drop(run_id)
@@ -150,6 +161,7 @@ class Worker:
     def _took(self, run_id: str, state: str) -> None:
         """A run has taken another state; "" when it has not."""
         if state:
+            log.info("Run %s: %s.", run_id, state, extra={"run_id": run_id, "state": state})
             self._announcer.tell(run_id, state)
 
     def _drop(self, run_id: str) -> None:
@@ -196,7 +208,9 @@ def run_worker(settings: Settings, lock: int | None, idle_exit: float = math.inf
         if not settings.shared:
             presence.alone()
         presence.begin()
+        call_process(presence.process_id)
         _leaving.append(presence)
+        log.info("The worker begins.", extra={"worker": presence.process_id})
         executor = presence.process_id if settings.shared else EXECUTOR
         queue.launch(max(host.jobs_in_flight for host in settings.hosts.values()), executor)
         worker.recover()
@@ -230,6 +244,7 @@ _leaving: list[Presence] = []
 def _leave(code: int) -> NoReturn:
     """End now: batches in flight hold threads that would keep us; the next worker takes them up. Letters are finished."""
     for presence in _leaving:
+        log.info("The worker ends.", extra={"worker": presence.process_id})
         with suppress(DashboardError):
             presence.end()
     finish_telling()
@@ -264,11 +279,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     parser.add_argument("--lock", type=int, help="descriptor that holds the worker's lock")
     parser.add_argument("--idle-exit", type=float, default=math.inf, help="end after so many seconds without anything to do")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    settings = Settings.from_environment()
+    begin_logging(settings)
     if options.parent_pipe is not None:
         threading.Thread(target=_end_with_parent, args=(options.parent_pipe,), daemon=True).start()
-    run_worker(Settings.from_environment(), options.lock, options.idle_exit)
+    run_worker(settings, options.lock, options.idle_exit)
 
 
 if __name__ == "__main__":

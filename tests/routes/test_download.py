@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import zipfile
 from pathlib import Path
 
 import pytest
 from astropy.io import fits
-from tornado.httpclient import AsyncHTTPClient, HTTPResponse
-from tornado.web import Application
 
 from dashboard.routes.download import EVERYTHING, OF_A_MOSAIC, address
-from dashboard.routes.plugin import ROUTES
 from tests.published import PublishedRun
+from tests.routes.web import fetch
 from tests.runs.sky_dispatcher import plan_of, settings_in
-
-
-def fetch(path: str) -> HTTPResponse:
-    async def ask() -> HTTPResponse:
-        server = Application(ROUTES).listen(0, "127.0.0.1")
-        try:
-            (socket,) = server._sockets.values()
-            return await AsyncHTTPClient().fetch(f"http://127.0.0.1:{socket.getsockname()[1]}/{path}", raise_error=False)
-        finally:
-            server.stop()
-            await server.close_all_connections()
-
-    return asyncio.run(ask())
 
 
 @pytest.fixture

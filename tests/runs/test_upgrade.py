@@ -113,6 +113,9 @@ def test_an_old_database_is_upgraded_when_it_is_opened(settings: Settings, stamp
         assert (row["plan_version"], row["pinned"], row["tell"], row["ended"]) == (1, 0, "", ended)
     assert rows_of(settings, ("tokens", "hosts")) == {"tokens": [], "hosts": []}
     assert rows_of(settings, ("alembic_version",)) == {"alembic_version": [{"version_num": HEAD}]}
+    done = [row["n_bytes"] for row in before["batches"] if row["state"] == "done"]
+    counted = {(row["host"], row["what"]): row["number"] for row in rows_of(settings, ("counts",))["counts"]}
+    assert counted == {("", "done"): len(done), ("", "bytes"): sum(done)}
     assert differences(settings) == []
     with closing(sqlite3.connect(file_of(settings))) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
