@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dashboard.runs.lock import try_lock
-from dashboard.runs.process import worker_lock
+from dashboard.runs.process import _lasting, worker_lock
 from dashboard.settings import Settings
 from tests.waiting import wait_until
 
@@ -28,6 +28,14 @@ def kin(folder: Path) -> dict[int, str]:
 def workers(folder: Path) -> list[int]:
     """Workers among them: one at most."""
     return [pid for pid, command in kin(folder).items() if "dashboard.runs.worker" in command]
+
+
+def end_lasting() -> None:
+    """End the workers of this process that were to outlive it."""
+    for child in _lasting:
+        child.kill()
+        child.wait(30)
+    _lasting.clear()
 
 
 def worker_is_gone(settings: Settings) -> bool:

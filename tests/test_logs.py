@@ -7,7 +7,9 @@ import logging
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +21,9 @@ from dashboard.errors import SettingsError
 from dashboard.logs import FIELDS, MASK, JsonForm, Redactor, TextForm
 from dashboard.observatory.query import sign
 from dashboard.settings import Settings
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Observatory
+from tests.faults.crab import planned, started
+from tests.waiting import wait_for_run, wait_until
 
 TOKEN = sign("general, unige-hpc-full", "ada")
 KEY = "0123456789abcdef" * 2
@@ -165,6 +169,29 @@ def test_a_process_writes_everything_in_its_form(form: str, tmp_path: Path) -> N
     if form == "json":
         lines = [json.loads(line) for line in told.splitlines()]
         assert {line["process"] for line in lines} == {"machine:1:abc"}
+
+
+def test_a_worker_writes_what_happens_with_what_it_is_about(settings: Settings, observatory: Observatory) -> None:
+    observatory.knobs(fail_first={"jobs": 1, "submissions": 1, "kind": "backend"})
+    settings = replace(settings, log_form="json")
+    store, run_id = started(settings, planned(settings))
+    state = wait_for_run(store, run_id)
+    log = settings.data_dir / "worker.log"
+    lines: list[dict[str, Any]] = []
+
+    def ended() -> bool:
+        lines[:] = [json.loads(line) for line in log.read_text().splitlines()]
+        return any(line.get("run_id") == run_id and line.get("state") == "done" for line in lines)
+
+    wait_until(ended, "the end of the run is not written")
+    (begun,) = (line for line in lines if line["message"] == "The worker begins.")
+    assert {line["process"] for line in lines[lines.index(begun) :]} == {begun["worker"]}
+    happened = Counter(line["state"] for line in lines if "batch_id" in line)
+    assert happened == {"submitted": len(state.batches) + 1, "failed": 1, "done": len(state.batches)}
+    for line in (line for line in lines if line.get("state") == "done" and "batch_id" in line):
+        batch = next(batch for batch in state.batches if batch.batch_id == line["batch_id"])
+        assert (line["host"], line["attempt"], line["bytes"]) == ("simulated", batch.attempts, batch.n_bytes)
+        assert 0 < line["seconds"] < 120
 
 
 def test_another_form_is_refused() -> None:

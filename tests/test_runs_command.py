@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from dashboard.runs.process import worker_lock
 from dashboard.runs.store import RunStore
 from dashboard.settings import Settings
 from tests.conftest import Observatory
+from tests.processes import end_lasting
 from tests.waiting import wait_for_run, wait_until
 
 REQUEST = {"src_name": "Crab", "T1": "2009-02-15T00:00:00", "T2": "2009-02-17T12:00:00", "s_max": 10}
@@ -39,11 +38,7 @@ def do(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         return json.loads(told.out) if code == OK else told.err
 
     yield run
-    for child in process._lasting:
-        if child.poll() is None:
-            os.kill(child.pid, signal.SIGKILL)
-        child.wait()
-    process._lasting.clear()
+    end_lasting()
 
 
 def test_start_returns_at_once_and_the_run_goes_on(do: Do, settings: Settings, tmp_path: Path, observatory: Observatory) -> None:

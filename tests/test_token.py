@@ -119,8 +119,14 @@ def test_more_roles_allow_fewer_batches(session: Session) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["500", "502", "truncated", "backend", "nan", "lock", "empty"])
-def test_no_byte_of_the_token_is_written_whatever_fails(session: Session, observatory: Observatory, tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [*((kind, "text") for kind in ("500", "502", "truncated", "backend", "nan", "lock", "empty")), ("500", "json"), ("backend", "json")],
+)
+def test_no_byte_of_the_token_is_written_whatever_fails(
+    session: Session, observatory: Observatory, tmp_path: Path, kind: str, form: str
+) -> None:
+    session.settings = replace(session.settings, log_form=form)
     observatory.knobs(fail_first={"jobs": 2, "submissions": 2, "kind": kind})
     session.request.s_max = 60
     given = sign(f"general, {LARGE}")
@@ -138,14 +144,18 @@ def test_no_byte_of_the_token_is_written_whatever_fails(session: Session, observ
     assert not any(form.decode("utf-8", "replace") in told for form in forms(given))
 
 
-def test_a_token_that_dies_on_the_way_is_named_and_not_written(session: Session) -> None:
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_token_that_dies_on_the_way_is_named_and_not_written(session: Session, form: str) -> None:
     """Given while it was good, it has expired when the batch is asked: the run waits for another."""
+    session.settings = replace(session.settings, log_form=form)
     given = sign(LARGE, hours=-1)
     assert session.plan is not None
     run_id = session.store.start(session.plan, Identity(), token=given)
     ensure_worker(session.settings)
     wait_until(lambda: session.store.state(run_id).state == "waiting", "the run does not wait for a token")
-    assert "The token for simulated has expired: give a new one, or go on without." in session.store.state(run_id).reason
+    told = "The token for simulated has expired: give a new one, or go on without."
+    assert told in session.store.state(run_id).reason
+    assert told in worker_lock(session.settings).with_suffix(".log").read_text()
     assert leaks(session.settings.data_dir, given) == []
 
 

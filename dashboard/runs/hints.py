@@ -8,6 +8,7 @@ from typing import Final
 
 from dashboard.hosts import Host
 from dashboard.runs.capacity import RESERVE
+from dashboard.runs.gate import NOTED_SECONDS
 from dashboard.runs.presence import WORKER
 from dashboard.runs.tally import HostTally, Tally
 
@@ -59,10 +60,10 @@ def _of_host(found: Tally, host: Host, here: HostTally) -> Iterator[str]:
     if paused := here.passage.sentence(name, at):
         waiting = f" {_number(here.waiting, 'batch', 'batches')} wait for it." if here.waiting else ""
         yield f"{paused.rstrip('.')}.{waiting} It is asked again at once with: integral-dashboard hosts resume {name}."
-    elif (silence := here.silence(at)) > host.request_seconds:
+    elif (silence := here.silence(at)) > host.request_seconds + host.poll_seconds + NOTED_SECONDS:
         yield (
             f"{name} has not answered for {_span(silence)} while {jobs} {_be(here.in_flight)} in flight: the oldest since {since}. "
-            f"It is left alone from {_times(host.failures_to_pause)} on, or at once with: integral-dashboard hosts pause {name}."
+            f"It is left alone from {_silence(host, here)} on, or at once with: integral-dashboard hosts pause {name}."
         )
     elif here.age(at) > LATE * host.job_seconds:
         yield (
@@ -93,7 +94,10 @@ def _be(number: int) -> str:
     return "is" if number == 1 else "are"
 
 
-def _times(number: int) -> str:
+def _silence(host: Host, here: HostTally) -> str:
     """The silence from which on a host is left alone."""
+    if here.passage.pauses:
+        return "the next silence"
+    number = host.failures_to_pause
     words = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
     return f"the {words[number - 1]} silence" if number <= len(words) else f"silence {number}"

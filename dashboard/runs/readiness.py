@@ -45,7 +45,7 @@ def readiness(settings: Settings) -> Readiness:
         schema = found_version(connection)
         if schema != HEAD:
             raise RunError(
-                f"The database of runs has schema {schema}, this process works with {HEAD}: start it with the program that wrote it."
+                f"The database of runs has schema {schema or 'none'}, this process works with {HEAD}: start it with the later program."
             )
         workers = _workers(database, connection) if settings.shared else None
     if "://" in settings.storage_url:

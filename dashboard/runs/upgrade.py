@@ -24,7 +24,7 @@ def upgrade(connection: sa.Connection) -> None:
         When a later version of this program wrote the database.
     """
     tables = sa.inspect(connection)
-    found = found_version(connection) if tables.has_table("alembic_version") else None
+    found = found_version(connection)
     if found == HEAD:
         return
     if found is not None and found > HEAD:
@@ -41,5 +41,6 @@ def upgrade(connection: sa.Connection) -> None:
 
 
 def found_version(connection: sa.Connection) -> str | None:
-    """The version that the tables have, None where no version is noted."""
-    return connection.scalar(sa.select(_VERSION_TABLE.c.version_num))
+    """The version that the tables have, None where none is noted."""
+    noted = sa.inspect(connection).has_table("alembic_version")
+    return connection.scalar(sa.select(_VERSION_TABLE.c.version_num)) if noted else None
