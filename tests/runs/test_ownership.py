@@ -19,7 +19,7 @@ from dashboard.runs.run_state import RunState
 from dashboard.runs.store import RunStore
 from dashboard.settings import Settings
 from tests.published import PublishedRun
-from tests.routes.test_download import fetch
+from tests.routes.web import fetch
 from tests.runs.sky_dispatcher import plan_of, settings_in
 from tests.signed import signed
 
