@@ -138,7 +138,8 @@ class Presence:
         with self._database.writing() as connection:
             mine = processes.c.process_id == self.process_id
             gone = {"beat": self._database.now(connection) - DEAD_SECONDS}
-            connection.execute(processes.update().where(mine).values(gone) if self._shared else processes.delete().where(mine))
+            others = self._settings.shared
+            connection.execute(processes.update().where(mine).values(gone) if others else processes.delete().where(mine))
 
     def beat(self) -> None:
         """Give a sign of life; a process that was thought dead and taken off the list steps in again."""

@@ -243,13 +243,17 @@ _leaving: list[Presence] = []
 
 def _leave(code: int) -> NoReturn:
     """End now: batches in flight hold threads that would keep us; the next worker takes them up. Letters are finished."""
-    for presence in _leaving:
-        log.info("The worker ends.", extra={"worker": presence.process_id})
-        with suppress(DashboardError):
-            presence.end()
-    finish_telling()
-    logging.shutdown()
-    os._exit(code)
+    try:
+        for presence in _leaving:
+            log.info("The worker ends.", extra={"worker": presence.process_id})
+            with suppress(DashboardError):
+                presence.end()
+        finish_telling()
+    except Exception:
+        log.exception("The worker ends, but not as it should.")
+    finally:
+        logging.shutdown()
+        os._exit(code)
 
 
 def _load_client() -> None:
