@@ -23,7 +23,7 @@ FIELDS: Final = ("run_id", "batch_id", "attempt", "host", "state", "seconds", "b
 MASK: Final = "[secret]"
 SHORTEST: Final = 6
 """Characters of a secret that is looked for by its value: a shorter one would be found in everything."""
-_NAME: Final = r"[\w-]{0,40}(?:token|passw(?:or)?d|secret|api_?key|authorization)"
+_NAME: Final = r"[\w-]{0,40}(?:token|passw(?:or)?d|secret|(?:api|access)_?key|authorization)"
 _PATTERNS: Final = (
     # JSON web tokens, RFC 7519: three parts in base64url, the first an object
     (re.compile(r"\bey[\w-]{6,}\.[\w-]{4,}\.[\w-]*|\b[\w-]{20,}\.[\w-]{20,}\.[\w-]{20,}"), MASK),
