@@ -218,6 +218,9 @@ def run_worker(settings: Settings, lock: int | None, idle_exit: float = math.inf
         while time.monotonic() - busy_at < idle_exit:
             if _turn(worker):
                 busy_at = time.monotonic()
+            if not settings.data_dir.exists():
+                log.error("%s is gone, and with it what there was to do.", settings.data_dir)
+                _leave(1)
             housekeeping.begin_when_due()
             time.sleep(TICK_SECONDS)
         _leave(0)

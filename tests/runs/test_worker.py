@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ from dashboard.runs.worker import main
 from dashboard.runs.workflow import APPLICATION_VERSION, EXECUTOR
 from dashboard.settings import Settings
 from tests.dispatcher.replay import answer, serving
-from tests.processes import kill_worker, worker_is_gone
+from tests.processes import kill_worker, worker_is_gone, workers
 from tests.runs.sky_dispatcher import SkyDispatcher, plan_of, settings_in
 from tests.waiting import wait_for_run
 
@@ -167,6 +168,14 @@ def test_a_worker_that_cannot_start_is_reported(settings: Settings, monkeypatch:
     until(lambda: worker_is_gone(settings))
     with pytest.raises(RunError, match=r"worker\.log says why"):
         ensure_worker(broken)
+
+
+@pytest.mark.slow
+def test_a_worker_whose_folder_was_removed_ends(settings: Settings) -> None:
+    ensure_worker(settings, lasting=True)
+    until(lambda: len(RunStore(settings).list_runs()) == 0 and bool(workers(settings.data_dir)))
+    shutil.rmtree(settings.data_dir)
+    until(lambda: not workers(settings.data_dir))
 
 
 def test_hosts_are_found_by_name(settings: Settings) -> None:
