@@ -30,6 +30,7 @@ class PartSlider(pn.viewable.Viewer):
         super().__init__(**params)
         self._session = session
         self._followed: tuple[int, int] | None = None
+        self._known: tuple[Any, tuple[Batch, ...]] = (None, ())
         self._slider = pn.widgets.IntRangeSlider(
             label="Batches added up",
             start=0,
@@ -53,8 +54,13 @@ class PartSlider(pn.viewable.Viewer):
 
     @property
     def _batches(self) -> tuple[Batch, ...]:
-        look = self._session.look
-        return tuple(sorted(look.plan.batches_of(look.jobs[self._session.shown]), key=lambda batch: batch.tstart)) if look else ()
+        """Put in order once a plan."""
+        look, shown = self._session.look, self._session.shown
+        if look is None:
+            return ()
+        if self._known[0] != (key := (look.state.run_id, look.state.plan_version, shown)):
+            self._known = key, tuple(sorted(look.plan.batches_of(look.jobs[shown]), key=lambda batch: batch.tstart))
+        return self._known[1]
 
     def _follow(self, *_: Any) -> None:
         batches, span = self._batches, self._session.selection.time_range

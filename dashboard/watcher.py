@@ -141,7 +141,7 @@ class Watch:
 
     def _read(self, former: Look | None) -> Look:
         store = RunStore(self._settings)
-        state = store.state(self.run_id)
+        state = store.state(self.run_id, former.state if former else None)
         plan = former.plan if former and former.state.plan_version == state.plan_version else store.plan(self.run_id)
         return Look(state, plan, tuple(self._of_job(number, job, state, former) for number, job in enumerate(plan.jobs)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -26,6 +26,8 @@ class Batch:
         Elapsed seconds of its science windows. Not part of the identity.
     tstart, tstop
         IJD (TT) of its first and last science window. Not part of the identity.
+    batch_id
+        24 hex digits of the SHA-256 of host, owner and canonical parameters: equal work, equal id.
     """
 
     host: str
@@ -34,17 +36,16 @@ class Batch:
     exposure: float = 0.0
     tstart: float = float("nan")
     tstop: float = float("nan")
+    batch_id: str = field(init=False, compare=False)
 
-    @property
-    def batch_id(self) -> str:
-        """24 hex digits of the SHA-256 of host, owner and canonical parameters: equal work, equal id."""
+    def __post_init__(self) -> None:
         canonical = json.dumps(
             {"host": self.host, "owner": self.owner, "parameters": dict(self.parameters)},
             sort_keys=True,
             separators=(",", ":"),
             allow_nan=False,
         )
-        return hashlib.sha256(canonical.encode()).hexdigest()[:24]
+        object.__setattr__(self, "batch_id", hashlib.sha256(canonical.encode()).hexdigest()[:24])
 
     @property
     def scw(self) -> tuple[str, ...]:

@@ -16,6 +16,9 @@ from dashboard.runs.ledger import Ledger
 from dashboard.runs.products import ProductStore, batch_file, publication_of, run_file
 
 PUBLISH_SECONDS: Final = 2.0
+"""Between two publications of a sum, at least."""
+PUBLISH_SHARE: Final = 0.1
+"""Of the time that may pass with publishing: what a sum of thousands of batches takes is long."""
 KEPT: Final = 2
 
 log = logging.getLogger(__name__)
@@ -48,8 +51,9 @@ class JobFold:
         self._step = 1 + ledger.adders(run_id)
         published = ledger.sums(run_id).get(job, 0)
         self._version, self._published = abs(published), published > 0
-        self._published_at = -float("inf")
+        self._not_before = -float("inf")
         self._changed = False
+        self._seen, self._present = -1, set[str]()
         self._kind = KINDS[plan.jobs[job].product]
 
     @cached_property
@@ -65,19 +69,23 @@ class JobFold:
 
     def add_arrived(self) -> None:
         """Add what has arrived and is not in the sum; what cannot be added is refused with its reason."""
-        arrived = self._ledger.arrived(self._run_id, self._job)
-        present = set(self._sum.batch_ids) if arrived or self._published else set()
-        if not present <= set(arrived):
+        news = self._ledger.news(self._run_id, self._job, self._seen)
+        if self._seen < 0 and (news.belongs or self._published):
+            self._present = set(self._sum.batch_ids)
+        if self._present & news.others if self._seen >= 0 else self._present - set(news.belongs):
             self._sum = self._kind.new_sum(self._plan, self._job)  # subtracting would leave residues of bright sources behind
-            present, self._changed = set(), True
-        for batch_id in arrived:
-            if batch_id not in present:
+            self._present, self._changed = set(), True
+            news = self._ledger.news(self._run_id, self._job)
+        for batch_id in news.belongs:
+            if batch_id not in self._present:
                 try:
                     self._sum.add(self._products.read(batch_file(batch_id), self._kind.read), batch_id)
+                    self._present.add(batch_id)
                     self._changed = True
                 except ProductError as error:
                     log.warning("Batch %s does not enter the sum of run %s: %s", batch_id, self._run_id, error.sentence)
                     self._ledger.refuse(self._run_id, batch_id, error)
+        self._seen = news.version
 
     def publish(self, *, last: bool) -> None:
         """Write the sum and what it is published as, and move the run's pointer to them, if there is news.
@@ -96,8 +104,9 @@ class JobFold:
         RequestError
             When the reference catalogue cannot be read.
         """
-        if not self._changed or not (last or self._clock() - self._published_at >= PUBLISH_SECONDS):
+        if not self._changed or not (last or self._clock() >= self._not_before):
             return
+        began = self._clock()
         if not self._sum.batch_ids:
             self._ledger.publish(self._run_id, self._job, -self._version, ())
             self._published, self._changed = False, False
@@ -107,7 +116,8 @@ class JobFold:
         for name, writer in files.items():
             self._products.write(run_file(self._run_id, name, self._job, version), writer)
         self._ledger.publish(self._run_id, self._job, version, self._sum.batch_ids)
-        self._version, self._published, self._changed, self._published_at = version, True, False, self._clock()
+        self._version, self._published, self._changed = version, True, False
+        self._not_before = began + max(PUBLISH_SECONDS, (self._clock() - began) / PUBLISH_SHARE)
         self._forget_older(files)
 
     def _forget_older(self, names: Iterable[str]) -> None:
@@ -145,4 +155,9 @@ class RunFold:
         for job in self._jobs:
             job.add_arrived()
             job.publish(last=last)
+        return self.unpublished
+
+    @property
+    def unpublished(self) -> bool:
+        """Whether some sum holds more than what is published."""
         return any(job.unpublished for job in self._jobs)

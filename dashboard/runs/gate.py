@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from dashboard.errors import DashboardError, DispatcherError, EmptyProduct, HostBusy, HostFailing, HostPaused, HostTimeout, HostUnreachable
 from dashboard.hosts import Host
 from dashboard.runs.database import Database
-from dashboard.runs.run_state import ENDED_BATCH, IN_FLIGHT
+from dashboard.runs.run_state import IN_FLIGHT
 from dashboard.runs.schema import batches, hosts
 
 NOTED_SECONDS: Final = 5.0
@@ -119,7 +119,7 @@ class Gate:
         limit = 1 if passage.trying(now) else self._settings[name].jobs_in_flight
         if limit == max(host.jobs_in_flight for host in self._settings.values()):
             return ahead
-        under_way = (batches.c.host == name, batches.c.due.is_(None), batches.c.state.not_in(ENDED_BATCH))
+        under_way = (batches.c.host == name, batches.c.due.is_(None), batches.c.state.in_({"queued", *IN_FLIGHT}))
         with self._database.reading() as connection:
             return max(0, limit - (connection.scalar(sa.select(sa.func.count()).where(*under_way)) or 0))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,9 +19,12 @@ from dashboard.runs.counts import count_done, count_failed
 from dashboard.runs.database import Database
 from dashboard.runs.rows import note, set_run, touch
 from dashboard.runs.run_state import ACTIVE_RUN, ARRIVED, ENDED_BATCH, IN_FLIGHT
-from dashboard.runs.schema import batches, run_batches, runs
+from dashboard.runs.schema import batches, contents, run_batches, runs
 
 INCLUDED = ~run_batches.c.excluded
+BELONGS = sa.and_(INCLUDED, run_batches.c.refusal == "", batches.c.state == "done")
+"""Whether the product of a batch belongs into the sum of its run."""
+IN_QUEUE = (batches.c.state == "queued", batches.c.due.is_(None))
 AHEAD = 32
 """Batches of one run that stand in the queue at once."""
 
@@ -52,6 +56,15 @@ class ActiveRun(NamedTuple):
 
     host: str
     plan_version: int
+    version: int
+
+
+class News(NamedTuple):
+    """Batches of a job by a version of the run: those whose products belong into its sum, in order of arrival, and the others."""
+
+    version: int
+    belongs: list[str]
+    others: set[str]
 
 
 class Ledger:
@@ -75,7 +88,8 @@ class Ledger:
     def batch(self, batch_id: str) -> tuple[Batch, str, int, int]:
         """The batch, its state, its attempts and its tries."""
         with self._database.reading() as connection:
-            row = connection.execute(sa.select(batches).where(batches.c.batch_id == batch_id)).one()
+            asked = sa.select(batches, contents.c.parameters_json).join(contents).where(batches.c.batch_id == batch_id)
+            row = connection.execute(asked).one()
         tstart, tstop = (math.nan if value is None else value for value in (row.tstart, row.tstop))
         parameters = json.loads(row.parameters_json)
         return Batch(row.host, parameters, row.owner, row.exposure, tstart, tstop), row.state, row.attempts, row.tries
@@ -103,6 +117,12 @@ class Ledger:
     def progress(self, batch_id: str, state: str, *, attempt: int | None = None, **values: Any) -> None:
         """A batch in flight got on. Here and below: with `attempt`, what an earlier attempt says is not heard any more."""
         self._set(batch_id, state, attempt=attempt, worker=self._worker, **values)
+
+    def came(self, batch_id: str, catalog: str, *, attempt: int | None = None, **values: Any) -> None:
+        """An answer is there, with a catalogue (JSON), and is about to be stored."""
+        with self._database.writing() as connection:
+            if self._change(connection, batch_id, "downloading", attempt=attempt, worker=self._worker, **values):
+                connection.execute(contents.update().where(contents.c.batch_id == batch_id).values(catalog_json=catalog))
 
     def done(self, batch_id: str, product_file: str, *, attempt: int | None = None) -> Done | None:
         """The product of a batch is stored; None when nobody waited for it any more."""
@@ -160,17 +180,25 @@ class Ledger:
 
     def active_runs(self) -> dict[str, ActiveRun]:
         """The worker's runs with something left to do, the oldest first."""
-        query = sa.select(runs.c.run_id, runs.c.host, runs.c.plan_version).where(runs.c.state.in_(ACTIVE_RUN), self._mine)
+        query = sa.select(runs.c.run_id, runs.c.host, runs.c.plan_version, runs.c.version).where(runs.c.state.in_(ACTIVE_RUN), self._mine)
         query = query.order_by(runs.c.created)
         with self._database.reading() as connection:
-            return {row.run_id: ActiveRun(row.host, row.plan_version) for row in connection.execute(query)}
+            return {row.run_id: ActiveRun(row.host, row.plan_version, row.version) for row in connection.execute(query)}
 
     def in_turn(self, run_ids: Collection[str], *, probe: bool = False) -> list[str]:
-        """Those of the runs that have a batch due, the one that has come least far first; with `probe` as for `take_due`."""
+        """Those of the runs that have a batch due, the one that has come least far first; with `probe` as for `take_due`.
+
+        A run of which more than half of `AHEAD` stand in the queue has its turn later: all of its batches are looked through.
+        """
         place = sa.func.min(run_batches.c.position)
-        query = sa.select(run_batches.c.run_id).join(batches).where(run_batches.c.run_id.in_(list(run_ids)), INCLUDED)
+        query = sa.select(run_batches.c.run_id).join(batches).where(INCLUDED)
         query = query.where(batches.c.due <= time.time()).group_by(run_batches.c.run_id)
+        queued = sa.select(run_batches.c.run_id).select_from(batches).join(run_batches).where(INCLUDED, *IN_QUEUE)
         with self._database.reading() as connection:
+            standing = Counter(connection.scalars(queued))
+            query = query.where(run_batches.c.run_id.in_([run_id for run_id in run_ids if standing[run_id] <= AHEAD // 2]))
+            if connection.scalar(sa.select(batches.c.batch_id).where(batches.c.due <= time.time()).limit(1)) is None:
+                return []
             order = (sa.func.min(batches.c.attempts), place) if probe else (place,)
             return list(connection.scalars(query.order_by(*order, run_batches.c.run_id)))
 
@@ -190,8 +218,8 @@ class Ledger:
         columns = (batches.c.batch_id, batches.c.host, batches.c.attempts, run_batches.c.position)
         members = sa.select(*columns).join(run_batches).where(mine, INCLUDED)
         with self._database.reading() as connection:
-            in_queue = connection.scalars(members.where(batches.c.state == "queued", batches.c.due.is_(None))).all()
-            most = max(0, min(room, AHEAD - len(in_queue)))
+            in_queue = connection.scalar(sa.select(sa.func.count()).select_from(members.where(*IN_QUEUE).subquery())) or 0
+            most = max(0, min(room, AHEAD - in_queue))
             due = members.where(batches.c.due <= time.time())
             if probe:
                 host = sa.select(runs.c.host).where(runs.c.run_id == run_id).scalar_subquery()
@@ -199,7 +227,7 @@ class Ledger:
                 waiting = sa.select(sa.func.min(batches.c.attempts)).where(batches.c.due <= time.time(), batches.c.batch_id.in_(active))
                 due = due.where(batches.c.attempts == waiting.scalar_subquery())
             query = due.order_by(run_batches.c.position).limit(most)
-            if not connection.execute(query).all():
+            if not most or not connection.execute(query).all():
                 return []
         with self._database.writing() as connection:
             orders = [Order(row.batch_id, row.attempts + 1, row.host, row.position + 1) for row in connection.execute(query)]
@@ -228,17 +256,15 @@ class Ledger:
         with self._database.reading() as connection:
             return [Order(row.batch_id, row.attempts, row.host, row.position + 1) for row in connection.execute(query)]
 
-    def arrived(self, run_id: str, job: int) -> list[str]:
-        """Batches of a job whose products belong into its sum, in order of arrival."""
-        query = (
-            sa.select(batches.c.batch_id)
-            .join(run_batches)
-            .where(run_batches.c.run_id == run_id, run_batches.c.job == job, batches.c.state == "done")
-            .where(INCLUDED, run_batches.c.refusal == "")
-            .order_by(batches.c.updated, run_batches.c.position)
-        )
+    def news(self, run_id: str, job: int, since: int = -1) -> News:
+        """What has become of the batches of a job after a version of its run, of all of them without one."""
+        query = sa.select(batches.c.batch_id, BELONGS).select_from(batches.join(run_batches))
+        query = query.where(run_batches.c.run_id == run_id, run_batches.c.job == job, run_batches.c.changed > since)
         with self._database.reading() as connection:
-            return list(connection.scalars(query))
+            version = connection.scalar(sa.select(runs.c.version).where(runs.c.run_id == run_id)) or 0
+            rows = connection.execute(query.order_by(batches.c.updated, run_batches.c.position)).all()
+        belongs = [batch_id for batch_id, belongs in rows if belongs]
+        return News(version, belongs, {batch_id for batch_id, belongs in rows if not belongs})
 
     def refuse(self, run_id: str, batch_id: str, error: DashboardError) -> None:
         """A product cannot enter this run's sum."""
@@ -246,7 +272,7 @@ class Ledger:
             mine = (run_batches.c.run_id == run_id, run_batches.c.batch_id == batch_id)
             connection.execute(run_batches.update().where(*mine).values(refusal=error.sentence))
             note(connection, "not added", error.sentence, run_id=run_id, batch_id=batch_id)
-            connection.execute(runs.update().where(runs.c.run_id == run_id).values(version=runs.c.version + 1))
+            touch(connection, [batch_id])
 
     def sums(self, run_id: str) -> dict[int, int]:
         """Version of the published sum by job; negative when it was withdrawn, because all of its batches have left the run."""
@@ -352,8 +378,18 @@ def _taken(run_id: str) -> RunTaken:
     return RunTaken(f"Run {run_id} is added up by another worker, or was deleted: nothing is left to do here.")
 
 
+def _at_work(connection: sa.Connection, run_id: str) -> bool:
+    """Whether some batch of a run is in the queue or in flight: there are few of those in the whole store."""
+    mine = sa.exists().where(run_batches.c.run_id == run_id, run_batches.c.batch_id == batches.c.batch_id, INCLUDED)
+    some = sa.or_(batches.c.state.in_(IN_FLIGHT), sa.and_(*IN_QUEUE))
+    query = sa.select(batches.c.batch_id).where(batches.c.state.in_({"queued", *IN_FLIGHT}), some, mine)
+    return connection.scalar(query.limit(1)) is not None
+
+
 def _ended(connection: sa.Connection, run_id: str) -> bool:
     state = connection.scalar(sa.select(runs.c.state).where(runs.c.run_id == run_id))
+    if state in ACTIVE_RUN and _at_work(connection, run_id):
+        return False
     mine = (run_batches.c.run_id == run_id, INCLUDED)
     waited_for = sa.select(batches.c.batch_id).join(run_batches).where(*mine, batches.c.state.not_in(ENDED_BATCH))
     return state not in ACTIVE_RUN or connection.scalar(waited_for.limit(1)) is None
@@ -361,8 +397,7 @@ def _ended(connection: sa.Connection, run_id: str) -> bool:
 
 def _in_step(connection: sa.Connection, run_id: str, plan_version: int) -> bool:
     row = connection.execute(sa.select(runs.c.plan_version).where(runs.c.run_id == run_id)).one_or_none()
-    belongs = sa.and_(INCLUDED, run_batches.c.refusal == "", batches.c.state == "done")
-    differing = sa.select(run_batches.c.batch_id).join(batches).where(run_batches.c.run_id == run_id, run_batches.c.folded != belongs)
+    differing = sa.select(run_batches.c.batch_id).join(batches).where(run_batches.c.run_id == run_id, run_batches.c.folded != BELONGS)
     return row is not None and row.plan_version == plan_version and connection.scalar(differing.limit(1)) is None
 
 
@@ -376,14 +411,14 @@ def _implied(connection: sa.Connection, run_id: str, complete: bool, closed: str
 
 
 def _state_and_reason(connection: sa.Connection, run_id: str, complete: bool, closed: str) -> tuple[str, str] | None:
+    if _at_work(connection, run_id):
+        return "running", ""
     query = sa.select(batches.c.state, batches.c.due, batches.c.reason, run_batches.c.refusal).join(run_batches)
     rows = connection.execute(query.where(run_batches.c.run_id == run_id, INCLUDED)).all()
     states = {row.state for row in rows}
     if states <= ENDED_BATCH:
         whole = states <= ARRIVED and not any(row.refusal for row in rows)
         return (("done" if whole else "done with failures") if complete else "running"), ""
-    if states & IN_FLIGHT or any(row.state == "queued" and row.due is None for row in rows):
-        return "running", ""
     for_token = [row.reason for row in rows if row.state == "queued" and row.due == math.inf]
     reasons = [closed] if closed else for_token or [row.reason for row in rows if row.state == "queued" and row.reason]
     return ("waiting", reasons[0]) if reasons else None

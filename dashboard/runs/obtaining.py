@@ -131,8 +131,8 @@ class Obtainer:
             product = kind.of_answer(answer)
             # What the file does not hold is written first: once the file is there, the batch counts as done.
             catalog = json.dumps(catalog_to_api(answer.catalog), allow_nan=False)
-            values = {"job_id": answer.job_id, "session_id": answer.session_id, "n_bytes": answer.n_bytes, "catalog_json": catalog}
-            _patiently(lambda: self._ledger.progress(batch.batch_id, "downloading", attempt=attempt, **values))
+            values = {"job_id": answer.job_id, "session_id": answer.session_id, "n_bytes": answer.n_bytes}
+            _patiently(lambda: self._ledger.came(batch.batch_id, catalog, attempt=attempt, **values))
             self._products.write(name, lambda path: kind.write(product, path))
         if done := _patiently(lambda: self._ledger.done(batch.batch_id, name, attempt=attempt)):
             told = f"{done.seconds:.1f} s, {done.n_bytes / 1e6:.2f} MB"

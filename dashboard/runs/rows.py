@@ -6,7 +6,6 @@ import json
 import math
 import time
 from collections.abc import Collection
-from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +13,7 @@ import sqlalchemy as sa
 from dashboard.plan.batch import Batch
 from dashboard.plan.plan import Plan
 from dashboard.runs.run_state import ACTIVE_RUN, BatchState
-from dashboard.runs.schema import batches, events, run_batches, runs
+from dashboard.runs.schema import batches, contents, events, run_batches, runs
 from dashboard.runs.vault import release
 
 AGAIN = {"state": "planned", "due": 0.0, "tries": 0, "reason": "", "remedy": "", "scw_done": 0}
@@ -32,6 +31,7 @@ def add_batches(connection: sa.Connection, run_id: str, plan: Plan, what: str) -
     new = [_batch_row(batch, now) for _, batch in added if batch.batch_id not in known]
     if new:
         connection.execute(batches.insert(), new)
+        connection.execute(contents.insert(), [_content(batch) for _, batch in added if batch.batch_id not in known])
     again = [batch_id for batch_id, state in known.items() if state in {"failed", "cancelled"}]
     connection.execute(batches.update().where(batches.c.batch_id.in_(again)).values(**AGAIN, updated=now))
     held = (batches.c.batch_id.in_(ids), batches.c.state == "queued", batches.c.due == math.inf)
@@ -79,9 +79,12 @@ def note_batches(connection: sa.Connection, what: str, detail: str = "", batch_i
 
 
 def touch(connection: sa.Connection, batch_ids: Collection[str]) -> None:
-    """Raise the version of every run that holds one of these batches."""
-    holders = sa.select(run_batches.c.run_id).where(run_batches.c.batch_id.in_(list(batch_ids)))
+    """Raise the version of every run that holds one of these batches, and note it with them."""
+    these = run_batches.c.batch_id.in_(list(batch_ids))
+    holders = sa.select(run_batches.c.run_id).where(these)
     connection.execute(runs.update().where(runs.c.run_id.in_(holders)).values(version=runs.c.version + 1, updated=time.time()))
+    version = sa.select(runs.c.version).where(runs.c.run_id == run_batches.c.run_id).scalar_subquery()
+    connection.execute(run_batches.update().where(these).values(changed=version))
 
 
 def set_run(connection: sa.Connection, run_id: str, state: str, detail: str = "", reason: str = "") -> None:
@@ -94,12 +97,11 @@ def set_run(connection: sa.Connection, run_id: str, state: str, detail: str = ""
     release(connection)
 
 
-def batch_state(row: sa.Row[Any]) -> BatchState:
-    """A batch as its run sees it, from columns of `batches` and `run_batches`."""
+def batch_state(row: sa.Row[Any], scw: tuple[str, ...]) -> BatchState:
+    """A batch as its run sees it, from columns of `batches` and `run_batches`, and its science windows."""
     refused = bool(row.refusal) and row.state == "done"
     state = "reused" if row.reused and row.state == "done" else row.state
     state = "excluded" if row.excluded else "failed" if refused else state
-    scw = _science_windows(row.parameters_json)
     return BatchState(
         batch_id=row.batch_id,
         state=state,
@@ -123,7 +125,6 @@ def _batch_row(batch: Batch, now: float) -> dict[str, Any]:
         "batch_id": batch.batch_id,
         "host": batch.host,
         "owner": batch.owner,
-        "parameters_json": json.dumps(dict(batch.parameters), sort_keys=True, allow_nan=False),
         "exposure": batch.exposure,
         "tstart": batch.tstart if math.isfinite(batch.tstart) else None,
         "tstop": batch.tstop if math.isfinite(batch.tstop) else None,
@@ -132,6 +133,5 @@ def _batch_row(batch: Batch, now: float) -> dict[str, Any]:
     }
 
 
-@lru_cache(maxsize=8192)
-def _science_windows(parameters_json: str) -> tuple[str, ...]:
-    return tuple(json.loads(parameters_json)["scw_list"])
+def _content(batch: Batch) -> dict[str, Any]:
+    return {"batch_id": batch.batch_id, "parameters_json": json.dumps(dict(batch.parameters), sort_keys=True, allow_nan=False)}

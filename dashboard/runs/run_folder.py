@@ -26,7 +26,9 @@ from dashboard.settings import Settings
 
 FORMAT: Final = 1
 WRITE_SECONDS: Final = 2.0
-"""Between two documents of a run whose sums grow; what becomes of the run is written at once."""
+"""Between two documents of a run whose sums grow, at least; what becomes of the run is written at once."""
+WRITE_SHARE: Final = 0.01
+"""Of the time that may pass with writing such documents: they are written whole, and that of a long run is long."""
 PAUSE_SECONDS: Final = 30.0
 """Until a document that could not be written is tried again."""
 MOST_AT_ONCE: Final = 4
@@ -123,8 +125,10 @@ class RunFolders:
         owed = [run_id for run_id, not_before in self._owed.items() if not_before <= now][:MOST_AT_ONCE]
         for run_id, outline in self._outlines([*active, *owed]).items():
             if self._owed.get(run_id, 0.0) <= now and self._is_due(run_id, outline, now):
+                began = self._clock()
                 if try_to_write(self._settings, run_id, self._plan(run_id, outline.plan_version)):
-                    self._kept[run_id] = outline, now
+                    pause = max(WRITE_SECONDS, (self._clock() - began) / WRITE_SHARE)
+                    self._kept[run_id] = outline, now + pause
                     self._owed.pop(run_id, None)
                 else:
                     self._owed[run_id] = now + PAUSE_SECONDS
@@ -135,9 +139,9 @@ class RunFolders:
     def _is_due(self, run_id: str, outline: Outline, now: float) -> bool:
         if run_id in self._owed or run_id not in self._kept:
             return True
-        before, at = self._kept[run_id]
+        before, not_before = self._kept[run_id]
         only_sums = before._replace(sums_json=outline.sums_json) == outline
-        return before != outline and (not only_sums or now - at >= WRITE_SECONDS)
+        return before != outline and (not only_sums or now >= not_before)
 
     def _plan(self, run_id: str, version: int) -> Plan | None:
         """The plan, read once a version; None when the run is gone."""

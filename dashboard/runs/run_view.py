@@ -15,11 +15,10 @@ from dashboard.plan.plan import Plan
 from dashboard.runs.database import Database, open_database
 from dashboard.runs.publication import Publication
 from dashboard.runs.rows import batch_state
-from dashboard.runs.run_state import ACTIVE_RUN, RunState
-from dashboard.runs.schema import batches, events, publications, run_batches, runs
+from dashboard.runs.run_state import ACTIVE_RUN, BatchState, RunState
+from dashboard.runs.schema import batches, contents, events, plans, publications, run_batches, runs
 from dashboard.settings import Settings
 
-_SMALL = tuple(column for column in runs.c if column.name != "plan_json")
 _known_elapsed: dict[tuple[str, int], float] = {}
 
 
@@ -62,8 +61,15 @@ class RunView:
     def _database(self) -> Database:
         return open_database(self._settings)
 
-    def state(self, run_id: str) -> RunState:
+    def state(self, run_id: str, former: RunState | None = None) -> RunState:
         """The run and its batches in one snapshot.
+
+        Parameters
+        ----------
+        run_id
+            Which run.
+        former
+            Its state at an earlier look: only batches that have changed since are read, the others are taken from it.
 
         Raises
         ------
@@ -71,9 +77,9 @@ class RunView:
             When there is no such run.
         """
         with self._database.reading() as connection:
-            row = self._row(connection, run_id, *_SMALL)
+            row = self._row(connection, run_id, *runs.c)
             elapsed = _elapsed(connection, run_id, row.plan_version)
-            members = connection.execute(_members(run_id).order_by(run_batches.c.position)).all()
+            members = _members(connection, run_id, former if former and former.plan_version == row.plan_version and former.version <= row.version else None)
         request, sums = json.loads(row.request_json), json.loads(row.sums_json)
         return RunState(
             run_id=row.run_id,
@@ -82,7 +88,7 @@ class RunView:
             host=row.host,
             state=row.state,
             version=row.version,
-            batches=tuple(batch_state(member) for member in members),
+            batches=members,
             elapsed=elapsed,
             sums=tuple(max(0, int(sums.get(str(job), 0))) for job in range(row.n_jobs)),
             osa_version=str(request.get("osa_version", "")),
@@ -138,8 +144,8 @@ class RunView:
             When there is no such run.
         """
         with self._database.reading() as connection:
-            text = self._row(connection, run_id, runs.c.plan_json).plan_json
-        return Plan.from_dict(json.loads(text))
+            self._row(connection, run_id, runs.c.run_id)
+            return plan_of(connection, run_id)
 
     def done_batches(self, batch_ids: Collection[str]) -> set[str]:
         """Those of the batches whose products are stored."""
@@ -222,15 +228,31 @@ class RunView:
         return row
 
 
+def plan_of(connection: sa.Connection, run_id: str) -> Plan:
+    """The plan of a run that there is."""
+    return Plan.from_dict(json.loads(_plan_json(connection, run_id)))
+
+
+def _plan_json(connection: sa.Connection, run_id: str) -> str:
+    return connection.execute(sa.select(plans.c.plan_json).where(plans.c.run_id == run_id)).scalar_one()
+
+
 def _elapsed(connection: sa.Connection, run_id: str, plan_version: int) -> float:
     """Seconds of the science windows of the run's jobs, each counted once: read once a plan."""
     if (run_id, plan_version) not in _known_elapsed:
-        plan = json.loads(connection.execute(sa.select(runs.c.plan_json).where(runs.c.run_id == run_id)).scalar_one())
+        plan = json.loads(_plan_json(connection, run_id))
         asked = {scw[:12] for batch in plan["batches"] for scw in batch["parameters"]["scw_list"]}
         windows = zip(plan["pointings"]["swid"], plan["pointings"]["telapse"], strict=True)
         _known_elapsed[run_id, plan_version] = sum(seconds for swid, seconds in windows if swid in asked)
     return _known_elapsed[run_id, plan_version]
 
 
-def _members(run_id: str) -> sa.Select[Any]:
-    return sa.select(batches, run_batches).join(run_batches).where(run_batches.c.run_id == run_id)
+def _members(connection: sa.Connection, run_id: str, former: RunState | None) -> tuple[BatchState, ...]:
+    """The batches of a run in their order. With a former state of the same plan, those it has and that are the same are its own."""
+    query = sa.select(batches, run_batches).select_from(batches.join(run_batches)).where(run_batches.c.run_id == run_id)
+    if former is None:
+        whole = query.add_columns(contents.c.parameters_json).join(contents, contents.c.batch_id == batches.c.batch_id)
+        rows = connection.execute(whole.order_by(run_batches.c.position))
+        return tuple(batch_state(row, tuple(json.loads(row.parameters_json)["scw_list"])) for row in rows)
+    changed = {row.batch_id: row for row in connection.execute(query.where(run_batches.c.changed > former.version))}
+    return tuple(batch_state(changed[b.batch_id], b.scw) if b.batch_id in changed else b for b in former.batches)

@@ -1,7 +1,7 @@
 """Tables of the run store.
 
 Times are seconds since 1970 (UTC). A row of `batches` is shared by all runs that ask the same work; what one run thinks
-of it stands in `run_batches`.
+of it stands in `run_batches`. What is long and does not change stands apart, in `plans` and `contents`: rows are written whole.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ runs = sa.Table(
     sa.Column("name", sa.String, nullable=False),
     sa.Column("host", sa.String, nullable=False),
     sa.Column("request_json", sa.Text, nullable=False),
-    sa.Column("plan_json", sa.Text, nullable=False),
     sa.Column("n_jobs", sa.Integer, nullable=False),
     sa.Column("state", sa.String, nullable=False, index=True),
     sa.Column("reason", sa.Text, nullable=False, default=""),
@@ -37,18 +36,24 @@ runs = sa.Table(
     sa.Column("adders", sa.Integer, nullable=False, default=0, comment="how often another process went on with that"),
 )
 
+plans = sa.Table(
+    "plans",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("plan_json", sa.Text, nullable=False),
+)
+
 batches = sa.Table(
     "batches",
     metadata,
     sa.Column("batch_id", sa.String, primary_key=True),
     sa.Column("host", sa.String, nullable=False),
     sa.Column("owner", sa.String, nullable=False),
-    sa.Column("parameters_json", sa.Text, nullable=False),
     sa.Column("exposure", sa.Float, nullable=False),
     sa.Column("tstart", sa.Float),
     sa.Column("tstop", sa.Float),
     sa.Column("state", sa.String, nullable=False, default="planned", index=True),
-    sa.Column("due", sa.Float, default=0.0, comment="when to enqueue it; NULL: enqueued already, or at an end"),
+    sa.Column("due", sa.Float, default=0.0, index=True, comment="when to enqueue it; NULL: enqueued already, or at an end"),
     sa.Column("attempts", sa.Integer, nullable=False, default=0, comment="how often it was enqueued, ever"),
     sa.Column("tries", sa.Integer, nullable=False, default=0, comment="failures since a user last asked for it"),
     sa.Column("reason", sa.Text, nullable=False, default=""),
@@ -58,12 +63,19 @@ batches = sa.Table(
     sa.Column("scw_done", sa.Integer, nullable=False, default=0),
     sa.Column("scw_total", sa.Integer, nullable=False),
     sa.Column("product_file", sa.String, nullable=False, default=""),
-    sa.Column("catalog_json", sa.Text, nullable=False, default=""),
     sa.Column("n_bytes", sa.Integer, nullable=False, default=0),
     sa.Column("worker", sa.String, nullable=False, default=""),
     sa.Column("updated", sa.Float, nullable=False),
     sa.Column("began", sa.Float, comment="when its job was submitted; NULL: not yet"),
     sa.Column("seconds", sa.Float, nullable=False, default=0.0, comment="from then until its product was stored; 0: it is not"),
+)
+
+contents = sa.Table(
+    "contents",
+    metadata,
+    sa.Column("batch_id", sa.ForeignKey("batches.batch_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("parameters_json", sa.Text, nullable=False, comment="what is asked"),
+    sa.Column("catalog_json", sa.Text, nullable=False, default="", comment="that it came back with"),
 )
 
 run_batches = sa.Table(
@@ -77,6 +89,8 @@ run_batches = sa.Table(
     sa.Column("folded", sa.Boolean, nullable=False, default=False),
     sa.Column("excluded", sa.Boolean, nullable=False, default=False),
     sa.Column("refusal", sa.Text, nullable=False, default="", comment="why its product does not enter this run's sum"),
+    sa.Column("changed", sa.Integer, nullable=False, default=0, comment="version of the run with which the batch last changed"),
+    sa.Index("ix_run_batches_run_id_changed", "run_id", "changed"),
 )
 
 events = sa.Table(

@@ -24,8 +24,8 @@ from dashboard.runs.publication import Publication
 from dashboard.runs.rows import add_batches, ask_again, note, note_batches, set_run, touch
 from dashboard.runs.run_folder import try_to_write
 from dashboard.runs.run_state import ACTIVE_RUN, ENDED_BATCH, IN_FLIGHT, REVIEW
-from dashboard.runs.run_view import RunView
-from dashboard.runs.schema import batches, events, publications, run_batches, runs
+from dashboard.runs.run_view import RunView, plan_of
+from dashboard.runs.schema import batches, events, plans, publications, run_batches, runs
 from dashboard.runs.vault import Vault, release
 from dashboard.runs.workflow_records import forget_attempts
 
@@ -76,7 +76,6 @@ class RunStore(RunView):
                     name=title,
                     host=plan.host,
                     request_json=json.dumps(dict(plan.request), sort_keys=True),
-                    plan_json=_text(plan),
                     n_jobs=len(plan.jobs),
                     state="planned",
                     created=now,
@@ -84,6 +83,7 @@ class RunStore(RunView):
                     tell=address,
                 )
             )
+            connection.execute(plans.insert().values(run_id=run_id, plan_json=_text(plan)))
             add_batches(connection, run_id, plan, "started")
             if token:
                 Vault(self._settings).keep(connection, identity.user, plan.host, token)
@@ -97,9 +97,9 @@ class RunStore(RunView):
         A run that no longer waits for it is left alone.
         """
         with self._database.writing() as connection:
-            row = self._row(connection, run_id, runs.c.plan_json, runs.c.state)
-            before = Plan.from_dict(json.loads(row.plan_json))
-            if row.state in {*ACTIVE_RUN, REVIEW} and any(coming.image == number for coming in before.coming):
+            state = self._row(connection, run_id, runs.c.state).state
+            before = plan_of(connection, run_id)
+            if state in {*ACTIVE_RUN, REVIEW} and any(coming.image == number for coming in before.coming):
                 plan = continued(before, number, catalog)
                 self._keep_token(connection, run_id, token)
                 set_run(connection, run_id, "running", f"a catalogue of {len(catalog)} sources")
@@ -201,6 +201,7 @@ class RunStore(RunView):
             connection.execute(run_batches.update().where(*concerned).values(excluded=excluded))
             word = "excluded" if excluded else "put back"
             note_batches(connection, word, batch_ids=ids)
+            touch(connection, ids)
             set_run(connection, run_id, "running", f"{len(ids)} batches {word}")
             lost = sa.select(batches.c.batch_id).where(batches.c.batch_id.in_(ids), batches.c.state.in_(("failed", "cancelled")))
             again = [] if excluded else list(connection.scalars(lost))
@@ -269,12 +270,12 @@ class RunStore(RunView):
 
     def _revise(self, connection: sa.Connection, run_id: str, plan: Plan) -> None:
         values = {
-            "plan_json": _text(plan),
             "request_json": json.dumps(dict(plan.request), sort_keys=True),
             "n_jobs": len(plan.jobs),
             "plan_version": runs.c.plan_version + 1,
         }
         connection.execute(runs.update().where(runs.c.run_id == run_id).values(values))
+        connection.execute(plans.update().where(plans.c.run_id == run_id).values(plan_json=_text(plan)))
 
     def _abandon(self, connection: sa.Connection, run_id: str, batch_ids: Collection[str]) -> tuple[int, int]:
         """Ask no more what is not done and no other run waits for; how many batches, and how many of them were sent already."""

@@ -31,7 +31,7 @@ from dashboard.runs.database import open_database
 from dashboard.runs.fold import RunFold
 from dashboard.runs.gate import Gate
 from dashboard.runs.housekeeping import Housekeeping
-from dashboard.runs.ledger import AHEAD, Ledger
+from dashboard.runs.ledger import AHEAD, ActiveRun, Ledger
 from dashboard.runs.lock import try_lock, write_owner
 from dashboard.runs.obtaining import Obtainer
 from dashboard.runs.presence import WORKER, Presence
@@ -66,6 +66,7 @@ class Worker:
         self._folds: dict[str, RunFold] = {}
         self._not_before: dict[str, float] = {}
         self._closed: dict[str, str] = {}
+        self._settled: dict[str, tuple[int, str]] = {}
 
     def recover(self) -> None:
         """Put into the queue what an earlier worker had noted as queued; what DBOS knows already stays as it is."""
@@ -85,10 +86,11 @@ class Worker:
             self._fill(host, [run_id for run_id, run in active.items() if run.host == host])
         ended = [run_id for run_id in self._folds if run_id not in active]
         for run_id in [*active, *self._ledger.known(ended)]:
-            if self._not_before.get(run_id, 0.0) <= time.monotonic():
+            if self._not_before.get(run_id, 0.0) <= time.monotonic() and not self._at_rest(run_id, active.get(run_id)):
                 self._advance(run_id, active[run_id].plan_version if run_id in active else 0)
         for run_id in ended:
             self._folds.pop(run_id, None)
+            self._settled.pop(run_id, None)
         self._folders.keep([*active, *ended])
         with suppress(OSError):  # its folder may be away for a while, as the database may
             os.utime(self._sign_of_life)
@@ -100,6 +102,15 @@ class Worker:
         if closed != before:
             log.warning("%s", closed or f"{host} may be asked again.", extra={"host": host, "state": "paused" if closed else "open"})
             self._closed[host] = closed
+
+    def _at_rest(self, run_id: str, run: ActiveRun | None) -> bool:
+        """Whether nothing has changed since the last advance of a run that left nothing to do: the run's batches are not looked through."""
+        if run is None:
+            return False
+        before = self._settled.get(run_id)
+        self._settled[run_id] = now = run.version, self._gate.sentence(run.host)
+        fold = self._folds.get(run_id)
+        return now == before and fold is not None and not fold.unpublished
 
     def _fill(self, host: str, run_ids: Sequence[str]) -> None:
         """Queue what is due; where the host has room for a few only, one by one of the run that has come least far."""
@@ -166,6 +177,7 @@ class Worker:
 
     def _drop(self, run_id: str) -> None:
         self._folds.pop(run_id, None)
+        self._settled.pop(run_id, None)
         self._not_before[run_id] = time.monotonic() + PAUSE_SECONDS
 
 
