@@ -28,7 +28,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 bench: $(VENV)/.test
-	@for name in mosaic spectra detection decoding coverage parts light_curves batches page page_linked page_sessions; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@for name in mosaic spectra detection decoding coverage parts light_curves large_run batches in_flight page page_linked page_sessions; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 # uv is needed for this alone; uv.lock names registry hosts and is not kept.
 lock:

@@ -25,9 +25,9 @@ COLUMNS = {"batch": 52, "job": 190, "state": 100, "ScW": 74, "first ScW": 118, "
 COMPARING = '<p class="quiet">Comparing the batches …</p>'
 
 
-def batch_table(run: RunState, names: tuple[str, ...], quality: Mapping[str, BatchQuality]) -> pd.DataFrame:
-    """A row a batch, numbered from 1 as on the line of truth; what stands out is marked where its quality is known."""
-    rows = [
+def batch_rows(run: RunState, names: tuple[str, ...], quality: Mapping[str, BatchQuality]) -> list[tuple[Any, ...]]:
+    """A row a batch, numbered from 1; what stands out is marked where its quality is known. The values are those of `COLUMNS`."""
+    return [
         (
             number,
             names[batch.job] if batch.job < len(names) else "",
@@ -40,7 +40,6 @@ def batch_table(run: RunState, names: tuple[str, ...], quality: Mapping[str, Bat
         )
         for number, batch in enumerate(run.batches, 1)
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def width_text(known: BatchQuality | None) -> str:
@@ -65,6 +64,10 @@ def history_lines(events: tuple[Event, ...], batch: BatchState, number: int) -> 
     return f'{head}<table class="plain history"><tr><th>UTC</th><th>what</th><th>detail</th></tr>{rows}</table>'
 
 
+def _frame(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
 class BatchesView(pn.viewable.Viewer):
     """A panel below the line of truth. Choose rows, then act on them; the history of the last one chosen stands below."""
 
@@ -73,8 +76,9 @@ class BatchesView(pn.viewable.Viewer):
         self._session = session
         self._answer: QualityAnswer | None = None
         self._quality: Mapping[str, BatchQuality] = {}
+        self._shown = self._rows()
         self._table = pn.widgets.Tabulator(
-            self._frame(),
+            _frame(self._shown),
             show_index=False,
             disabled=True,
             selectable="checkbox",
@@ -110,11 +114,11 @@ class BatchesView(pn.viewable.Viewer):
         self._column.visible = not self._column.visible
         self._refresh()
 
-    def _frame(self) -> pd.DataFrame:
+    def _rows(self) -> list[tuple[Any, ...]]:
         run, look = self._session.run, self._session.look
         if run is None:
-            return pd.DataFrame(columns=list(COLUMNS))
-        return batch_table(run, tuple(job_name(job) for job in look.jobs) if look else (), self._quality)
+            return []
+        return batch_rows(run, tuple(job_name(job) for job in look.jobs) if look else (), self._quality)
 
     def _take_quality(self, *_: Any) -> None:
         """Take what has been measured, and ask anew when batches have come or gone; nothing is measured while the drawer is shut."""
@@ -138,20 +142,21 @@ class BatchesView(pn.viewable.Viewer):
         if not self._column.visible:
             return
         self._offer()
-        frame = self._frame()
+        rows, before = self._rows(), self._shown
+        self._shown = rows
         run_id = self._session.run.run_id if self._session.run else ""
         if run_id != self._run_id:
-            self._run_id, self._table.selection, self._table.value = run_id, [], frame
-        elif len(frame) == len(self._table.value):
-            changed = {
-                name: [(row, value) for row, value in enumerate(frame[name]) if value != self._table.value[name].iloc[row]]
-                for name in frame.columns
-            }
-            if any(changed.values()):
-                self._table.patch({name: cells for name, cells in changed.items() if cells}, as_index=False)
+            self._run_id, self._table.selection, self._table.value = run_id, [], _frame(rows)
+        elif len(rows) == len(before):
+            changed = [row for row, (new, old) in enumerate(zip(rows, before, strict=True)) if new != old]
+            if changed:
+                cells = {
+                    name: [(row, rows[row][at]) for row in changed if rows[row][at] != before[row][at]] for at, name in enumerate(COLUMNS)
+                }
+                self._table.patch({name: patches for name, patches in cells.items() if patches}, as_index=False)
         else:
             self._table.selection = []
-            self._table.value = frame
+            self._table.value = _frame(rows)
 
     def _offer(self) -> None:
         """Offer to leave out what stands out."""

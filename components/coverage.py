@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Final
 
 import holoviews as hv
+import numpy as np
 from bokeh.models import FixedTicker, HoverTool, PanTool, Range1d, RangeTool, ResetTool, WheelZoomTool
 
 from components.chart import GREY
@@ -126,7 +127,16 @@ class CoverageStrips:
         job = (look.state.run_id, look.state.plan_version, shown)
         if self._observed[0] != job:
             self._observed = (job, observed(look.plan.pointings, batches))
-        self._batches.data = batch_columns(batches, used, self._observed[1])
+        # The boxes stay while a run goes on: what has changed is sent alone.
+        columns, before = batch_columns(batches, used, self._observed[1]), self._batches.data
+        if all(np.array_equal(columns[edge], before[edge]) for edge in ("left", "right")):
+            changed = {
+                name: [(row, new) for row, (new, old) in enumerate(zip(columns[name], before[name], strict=True)) if new != old]
+                for name in ("colour", "alpha", "state", "scw")
+            }
+            self._batches.patch({name: patches for name, patches in changed.items() if patches})
+        else:
+            self._batches.data = columns
 
     def follow(self, time_range: tuple[float, float] | None) -> None:
         """Draw the band of the selected range (IJD)."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from html import escape
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import panel as pn
@@ -16,10 +18,12 @@ from components.words import Words
 from dashboard.errors import DashboardError
 from dashboard.gallery_desk import may_be_published, permission
 from dashboard.plan.job import Coming, Job
-from dashboard.runs.run_state import REVIEW, BatchState, RunState
+from dashboard.runs.run_state import IN_FLIGHT, REVIEW, BatchState, RunState
 from dashboard.session import Session
 
 MARKS = {"done": "", "reused": "", "failed": "!", "running": "", "cancelled": "×", "excluded": "–"}
+MOST_CELLS = 240
+"""Three rows of a wide window; where there are more batches, several in a row share a cell."""
 IDLE = "Nothing asked yet. Choose a source and an interval on the left; the plan appears before anything is sent."
 
 
@@ -35,11 +39,30 @@ def cell(batch: BatchState, number: int) -> str:
     return f'<i class="cell {escape(batch.state)}" title="{escape(words)}"{style}>{MARKS.get(batch.state, "")}</i>'
 
 
+def shared_cell(batches: Sequence[BatchState], number: int) -> str:
+    """Several batches in a row as one cell, filled as far as their science windows are there; `number` is that of the first."""
+    if len(batches) == 1:
+        return cell(batches[0], number)
+    states = Counter(batch.state for batch in batches)
+    wanted = sum(batch.scw_total for batch in batches if batch.state != "excluded")
+    part = sum(batch.scw_total for batch in batches if batch.arrived) / max(1, wanted)
+    under_way = "running" if states.keys() & IN_FLIGHT else "part" if part else min(states)
+    state = "failed" if states["failed"] else "done" if part == 1 else under_way
+    style = f' style="--part:{100 * part:.0f}%"' if state in {"running", "part"} else ""
+    words = f"batches {number} to {number + len(batches) - 1}: {', '.join(f'{count} {name}' for name, count in states.items())}"
+    return f'<i class="cell {escape(state)}" title="{escape(words)}"{style}>{MARKS.get(state, "")}</i>'
+
+
 def cells(run: RunState, jobs: Sequence[Job]) -> str:
-    """All batches as cells; those of several jobs in groups with their names."""
-    shown: dict[int, str] = defaultdict(str)
-    for number, batch in enumerate(run.batches, 1):
-        shown[batch.job] += cell(batch, number)
+    """All batches as cells, at most about `MOST_CELLS`; those of several jobs in groups with their names."""
+    size = -(-len(run.batches) // MOST_CELLS)
+    shown: dict[int, str] = {}
+    first = 1
+    for job, group in groupby(run.batches, key=attrgetter("job")):
+        members = list(group)
+        parts = range(0, len(members), size)
+        shown[job] = shown.get(job, "") + "".join(shared_cell(members[start : start + size], first + start) for start in parts)
+        first += len(members)
     if len(jobs) < 2:
         return "".join(shown.values())
     return "".join(f'<span class="group"><small>{escape(job_name(jobs[job]))}</small>{html}</span>' for job, html in sorted(shown.items()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any, Final
 
 import holoviews as hv
@@ -83,7 +84,7 @@ def batch_columns(
         for batch in batches
         if batch.state != "excluded"
         for span in (stretches or {}).get(batch.batch_id, [(batch.tstart, batch.tstop)])
-        if np.isfinite(span[0])
+        if isfinite(span[0])
     ]
     return {
         "left": np.array([span[0] for _, span in boxes], dtype=float) + IJD_0_MJD,

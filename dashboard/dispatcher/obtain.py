@@ -82,7 +82,7 @@ class Backoff:
     spread
         Fraction by which a pause is drawn shorter or longer.
     draw
-        Uniform in [0, 1).
+        Uniform in [0, 1); of the first pause between two polls, too.
     """
 
     first: float = 1.0
@@ -163,6 +163,7 @@ def obtain(
             seconds -= pause
 
     lost = 0
+    part = patience.draw()  # of the first pause: jobs that were sent together are not asked for together, and one that ends is found sooner
     while True:
         if stop():
             raise Abandoned(f"Job {state.job_id or 'not yet submitted'} on {host.name} is no longer waited for.")
@@ -184,4 +185,5 @@ def obtain(
             raise verdict(document, host.name, job_id=state.job_id, node=state.node, token=token)
         if overdue:
             raise JobStuck(f"Job {state.job_id} on {host.name} has no end after {host.job_seconds:g} s: retry the batch.")
-        wait(host.poll_seconds)
+        wait(host.poll_seconds * part)
+        part = 1.0

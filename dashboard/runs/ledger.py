@@ -94,12 +94,11 @@ class Ledger:
         parameters = json.loads(row.parameters_json)
         return Batch(row.host, parameters, row.owner, row.exposure, tstart, tstop), row.state, row.attempts, row.tries
 
-    def ended(self, batch_id: str, attempt: int | None = None) -> bool:
-        """Whether nobody waits for this batch, or for this attempt at it, any more."""
+    def waited_for(self) -> dict[str, int]:
+        """The present attempt at every batch that somebody waits for, in the queue or in flight."""
+        query = sa.select(batches.c.batch_id, batches.c.attempts).where(batches.c.state.in_({"queued", *IN_FLIGHT}))
         with self._database.reading() as connection:
-            query = sa.select(batches.c.state, batches.c.attempts).where(batches.c.batch_id == batch_id)
-            row = connection.execute(query).one_or_none()
-        return row is None or row.state in ENDED_BATCH or (attempt is not None and row.attempts != attempt)
+            return dict(connection.execute(query).all())
 
     def take_place(self, batch_id: str, most: int, *, attempt: int) -> bool:
         """Note that a batch is being submitted, unless `most` others of its host are in flight already; whether it may be.
@@ -196,9 +195,10 @@ class Ledger:
         queued = sa.select(run_batches.c.run_id).select_from(batches).join(run_batches).where(INCLUDED, *IN_QUEUE)
         with self._database.reading() as connection:
             standing = Counter(connection.scalars(queued))
-            query = query.where(run_batches.c.run_id.in_([run_id for run_id in run_ids if standing[run_id] <= AHEAD // 2]))
-            if connection.scalar(sa.select(batches.c.batch_id).where(batches.c.due <= time.time()).limit(1)) is None:
+            hungry = [run_id for run_id in run_ids if standing[run_id] <= AHEAD // 2]
+            if not hungry or connection.scalar(sa.select(batches.c.batch_id).where(batches.c.due <= time.time()).limit(1)) is None:
                 return []
+            query = query.where(run_batches.c.run_id.in_(hungry))
             order = (sa.func.min(batches.c.attempts), place) if probe else (place,)
             return list(connection.scalars(query.order_by(*order, run_batches.c.run_id)))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -65,6 +67,9 @@ class Obtainer:
         self._gate = gate
         self._products = ProductStore(settings.storage_url)
         self._vault = Vault(settings)
+        self._waited_for: dict[str, int] = {}
+        self._looked = -math.inf
+        self._looking = threading.Lock()
 
     def __call__(self, batch_id: str, workflow_id: str) -> None:
         """Obtain a batch; harmless when repeated. Another attempt than the present one is left alone."""
@@ -168,15 +173,17 @@ class Obtainer:
         return note
 
     def _cancelled(self, batch_id: str, attempt: int) -> Callable[[], bool]:
-        answer, looked = False, 0.0
+        """Tells whether nobody waits for an attempt any more, from one look for all batches in flight."""
+        self._looked = -math.inf  # the last look may be from before this one was sent
 
         def cancelled() -> bool:
-            nonlocal answer, looked
-            if not answer and time.monotonic() - looked >= LOOK_SECONDS:
-                with suppress(DatabaseAway):
-                    answer = self._ledger.ended(batch_id, attempt)
-                looked = time.monotonic()
-            return answer
+            with self._looking:
+                if time.monotonic() - self._looked >= LOOK_SECONDS:
+                    try:
+                        self._waited_for, self._looked = self._ledger.waited_for(), time.monotonic()
+                    except DatabaseAway:
+                        return False
+                return self._waited_for.get(batch_id) != attempt
 
         return cancelled
 

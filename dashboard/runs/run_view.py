@@ -79,7 +79,9 @@ class RunView:
         with self._database.reading() as connection:
             row = self._row(connection, run_id, *runs.c)
             elapsed = _elapsed(connection, run_id, row.plan_version)
-            members = _members(connection, run_id, former if former and former.plan_version == row.plan_version and former.version <= row.version else None)
+            members = _members(
+                connection, run_id, former if former and former.plan_version == row.plan_version and former.version <= row.version else None
+            )
         request, sums = json.loads(row.request_json), json.loads(row.sums_json)
         return RunState(
             run_id=row.run_id,

@@ -66,14 +66,15 @@ class Team:
 
     def claim(self) -> list[str]:
         """Take this worker's share of the active runs that no living one has; costs a query when there is none."""
+        others = sa.select(runs.c.run_id).where(runs.c.state.in_(ACTIVE_RUN), runs.c.adder != self._me)
         with self._database.reading() as connection:
-            if not self._free(connection):
+            if connection.scalar(others.limit(1)) is None or not self._free(connection):
                 return []
         with self._database.writing() as connection:
             free = self._free(connection)
             mine = free[: math.ceil(len(free) / len(self._living(connection)))]
-            others = sa.case((runs.c.adder == "", 0), else_=1)
-            connection.execute(runs.update().where(runs.c.run_id.in_(mine)).values(adder=self._me, adders=runs.c.adders + others))
+            after = sa.case((runs.c.adder == "", 0), else_=1)
+            connection.execute(runs.update().where(runs.c.run_id.in_(mine)).values(adder=self._me, adders=runs.c.adders + after))
         return mine
 
     def _living(self, connection: sa.Connection) -> set[str]:
