@@ -134,8 +134,9 @@ def figures(large: Large) -> dict[str, float]:
     return found
 
 
-def growth(settings: Settings, run_id: str, part: str) -> tuple[float, float]:
+def growth(environment: dict[str, str], run_id: str, part: str) -> tuple[float, float]:
     """In a process of its own: MB after the first 1000 batches, and after 4000, of one that watches or one that adds."""
+    settings = Settings.from_environment(environment)
     large = Large(settings, RunStore(settings).plan(run_id), run_id)
     found = []
     for count in STAGES[1:]:
@@ -178,10 +179,11 @@ def main() -> None:
             row(name, ", ".join(f"{value:.2f}" for value in told), "", f"{told[-1] / told[0]:.2f}")
         row("cancel, s", f"{timed(lambda: large.store.cancel(run_id))[0]:.2f}")
         row("retry, s", f"{timed(lambda: large.store.retry_failed(run_id))[0]:.2f}")
+        environment = {"INTEGRAL_DASHBOARD_DATA": str(settings.data_dir), "INTEGRAL_DASHBOARD_SIMULATED_URL": settings.simulated_url}
         for part in ("watches", "adds"):
             run_id = again(settings, plan, run_id)
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-                early, late = process.submit(growth, settings, run_id, part).result()
+                early, late = process.submit(growth, environment, run_id, part).result()
             row(f"memory of who {part} after 1000 and 4000 batches, MB", f"{early:.0f}, {late:.0f}", "", f"{late / early:.2f}")
 
 

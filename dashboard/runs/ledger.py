@@ -17,14 +17,11 @@ from dashboard.errors import DashboardError, RunTaken
 from dashboard.plan.batch import Batch
 from dashboard.runs.counts import count_done, count_failed
 from dashboard.runs.database import Database
+from dashboard.runs.outcome import BELONGS, IN_QUEUE, INCLUDED, ended, implied, in_step
 from dashboard.runs.rows import note, set_run, touch
-from dashboard.runs.run_state import ACTIVE_RUN, ARRIVED, ENDED_BATCH, IN_FLIGHT
+from dashboard.runs.run_state import ACTIVE_RUN, ENDED_BATCH, IN_FLIGHT
 from dashboard.runs.schema import batches, contents, run_batches, runs
 
-INCLUDED = ~run_batches.c.excluded
-BELONGS = sa.and_(INCLUDED, run_batches.c.refusal == "", batches.c.state == "done")
-"""Whether the product of a batch belongs into the sum of its run."""
-IN_QUEUE = (batches.c.state == "queued", batches.c.due.is_(None))
 AHEAD = 32
 """Batches of one run that stand in the queue at once."""
 
@@ -325,12 +322,12 @@ class Ledger:
     def complete(self, run_id: str) -> bool:
         """Whether no more products can come for this run."""
         with self._database.reading() as connection:
-            return _ended(connection, run_id)
+            return ended(connection, run_id)
 
     def in_step(self, run_id: str, plan_version: int) -> bool:
         """Whether the published sums hold just what belongs into them, by a plan that is still the run's."""
         with self._database.reading() as connection:
-            return _in_step(connection, run_id, plan_version)
+            return in_step(connection, run_id, plan_version)
 
     def settle(self, run_id: str, *, complete: bool, closed: str = "", plan_version: int | None = None) -> str:
         """Give an active run the state its batches imply; that state if it is another one, else "".
@@ -348,16 +345,16 @@ class Ledger:
             for the owner may have changed the run since.
         """
         with self._database.reading() as connection:
-            if _implied(connection, run_id, complete, closed) is None:
+            if implied(connection, run_id, complete, closed) is None:
                 return ""
         with self._database.writing() as connection:
             if connection.scalar(sa.select(runs.c.run_id).where(runs.c.run_id == run_id, self._mine)) is None:
                 return ""
-            whole = complete and (plan_version is None or _in_step(connection, run_id, plan_version))
-            implied = _implied(connection, run_id, whole, closed)
-            if implied is None:
+            whole = complete and (plan_version is None or in_step(connection, run_id, plan_version))
+            step = implied(connection, run_id, whole, closed)
+            if step is None:
                 return ""
-            before, after, reason = implied
+            before, after, reason = step
             if after == before:  # waits for something else than before
                 connection.execute(runs.update().where(runs.c.run_id == run_id).values(reason=reason, version=runs.c.version + 1))
                 return ""
@@ -376,49 +373,3 @@ class Ledger:
 
 def _taken(run_id: str) -> RunTaken:
     return RunTaken(f"Run {run_id} is added up by another worker, or was deleted: nothing is left to do here.")
-
-
-def _at_work(connection: sa.Connection, run_id: str) -> bool:
-    """Whether some batch of a run is in the queue or in flight: there are few of those in the whole store."""
-    mine = sa.exists().where(run_batches.c.run_id == run_id, run_batches.c.batch_id == batches.c.batch_id, INCLUDED)
-    some = sa.or_(batches.c.state.in_(IN_FLIGHT), sa.and_(*IN_QUEUE))
-    query = sa.select(batches.c.batch_id).where(batches.c.state.in_({"queued", *IN_FLIGHT}), some, mine)
-    return connection.scalar(query.limit(1)) is not None
-
-
-def _ended(connection: sa.Connection, run_id: str) -> bool:
-    state = connection.scalar(sa.select(runs.c.state).where(runs.c.run_id == run_id))
-    if state in ACTIVE_RUN and _at_work(connection, run_id):
-        return False
-    mine = (run_batches.c.run_id == run_id, INCLUDED)
-    waited_for = sa.select(batches.c.batch_id).join(run_batches).where(*mine, batches.c.state.not_in(ENDED_BATCH))
-    return state not in ACTIVE_RUN or connection.scalar(waited_for.limit(1)) is None
-
-
-def _in_step(connection: sa.Connection, run_id: str, plan_version: int) -> bool:
-    row = connection.execute(sa.select(runs.c.plan_version).where(runs.c.run_id == run_id)).one_or_none()
-    differing = sa.select(run_batches.c.batch_id).join(batches).where(run_batches.c.run_id == run_id, run_batches.c.folded != BELONGS)
-    return row is not None and row.plan_version == plan_version and connection.scalar(differing.limit(1)) is None
-
-
-def _implied(connection: sa.Connection, run_id: str, complete: bool, closed: str) -> tuple[str, str, str] | None:
-    """The state of an active run, the one its batches imply, and why it waits; None when nothing is to be changed."""
-    run = connection.execute(sa.select(runs.c.state, runs.c.reason).where(runs.c.run_id == run_id)).one_or_none()
-    if run is None or run.state not in ACTIVE_RUN:
-        return None
-    after, reason = _state_and_reason(connection, run_id, complete, closed) or (run.state, run.reason)
-    return None if (after, reason) == (run.state, run.reason) else (run.state, after, reason)
-
-
-def _state_and_reason(connection: sa.Connection, run_id: str, complete: bool, closed: str) -> tuple[str, str] | None:
-    if _at_work(connection, run_id):
-        return "running", ""
-    query = sa.select(batches.c.state, batches.c.due, batches.c.reason, run_batches.c.refusal).join(run_batches)
-    rows = connection.execute(query.where(run_batches.c.run_id == run_id, INCLUDED)).all()
-    states = {row.state for row in rows}
-    if states <= ENDED_BATCH:
-        whole = states <= ARRIVED and not any(row.refusal for row in rows)
-        return (("done" if whole else "done with failures") if complete else "running"), ""
-    for_token = [row.reason for row in rows if row.state == "queued" and row.due == math.inf]
-    reasons = [closed] if closed else for_token or [row.reason for row in rows if row.state == "queued" and row.reason]
-    return ("waiting", reasons[0]) if reasons else None
