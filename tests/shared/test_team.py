@@ -241,11 +241,18 @@ def test_an_older_version_leaves_a_run_and_this_one_ends_it(
 
 def make_older(settings: Settings) -> None:
     """The tables as schema 0003 had them, with all that is in them."""
+    moved = [("runs", "run_id", "plans", "plan_json")]
+    moved += [("batches", "batch_id", "contents", column) for column in ("parameters_json", "catalog_json")]
+    newer = (("run_batches", "changed"), ("runs", "adder"), ("runs", "adders"), ("batches", "began"), ("batches", "seconds"))
+    acts = [f"DROP INDEX {index}" for index in ("ix_run_batches_run_id_changed", "ix_batches_due", "ix_batches_state")]
+    for table, key, other, column in moved:
+        acts.append(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
+        acts.append(f"UPDATE {table} SET {column} = (SELECT {column} FROM {other} WHERE {other}.{key} = {table}.{key})")
+    acts += [f"DROP TABLE {table}" for table in ("plans", "contents", "counts", "processes")]
+    acts += [f"ALTER TABLE {table} DROP COLUMN {column}" for table, column in newer]
     with open_database(settings).writing() as connection:
-        connection.execute(sa.text("DROP TABLE processes"))
-        for table, column in (("runs", "adder"), ("runs", "adders"), ("batches", "began"), ("batches", "seconds")):
-            connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0003'"))
+        for act in [*acts, "UPDATE alembic_version SET version_num = '0003'"]:
+            connection.execute(sa.text(act))
 
 
 @pytest.mark.slow
