@@ -132,6 +132,7 @@ def test_a_job_that_a_run_has_not_asked_for_yet_is_not_attached_twice(settings: 
     assert [(one.job.job_id, one.run_id) for one in acts.jobs("simulated")] == [(job_id, run_id)]
 
 
+@pytest.mark.slow
 def test_batches_of_a_run_of_ones_own_say_which_run(settings: Settings, acts: JobActs) -> None:
     plan = planned(settings, s_max=40)
     store, run_id = started(settings, plan, token=ADA)
@@ -141,6 +142,7 @@ def test_batches_of_a_run_of_ones_own_say_which_run(settings: Settings, acts: Jo
     assert {(look.run_id, look.run_name) for look in looks} == {(run_id, state.name)}
 
 
+@pytest.mark.slow
 def test_runs_of_other_users_do_not_exist(settings: Settings, acts: JobActs) -> None:
     store, run_id = started(settings, planned(settings, s_max=40), token=ADA)
     wait_for_run(store, run_id)
@@ -211,6 +213,7 @@ def do(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     process._lasting.clear()
 
 
+@pytest.mark.slow
 def test_the_command_line_lists_shows_attaches_and_reports(
     do: Do, settings: Settings, observatory: Observatory, foreign: ForeignClient
 ) -> None:

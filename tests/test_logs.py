@@ -172,6 +172,7 @@ def test_a_process_writes_everything_in_its_form(form: str, tmp_path: Path) -> N
         assert {line["process"] for line in lines} == {"machine:1:abc"}
 
 
+@pytest.mark.slow
 def test_a_worker_writes_what_happens_with_what_it_is_about(settings: Settings, observatory: Observatory) -> None:
     observatory.knobs(fail_first={"jobs": 1, "submissions": 1, "kind": "backend"})
     settings = replace(settings, log_form="json")

@@ -64,6 +64,7 @@ def running(store: RunStore, run_id: str) -> int:
     return sum(batch.state == "running" for batch in store.state(run_id).batches)
 
 
+@pytest.mark.slow
 def test_a_host_that_hangs_with_jobs_in_flight_is_told_while_it_hangs_and_not_before(
     settings: Settings, status: Status, observatory: Observatory, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -93,6 +94,7 @@ def test_a_host_that_hangs_with_jobs_in_flight_is_told_while_it_hangs_and_not_be
     assert status()["hints"] == []
 
 
+@pytest.mark.slow
 def test_a_host_that_answers_nothing_is_left_alone_and_that_is_told(settings: Settings, status: Status, observatory: Observatory) -> None:
     plan = planned(settings)
     observatory.knobs(latency=600.0)

@@ -183,6 +183,7 @@ def test_a_wide_batch_is_found_in_nearly_all_runs(bad: int, share: float) -> Non
     assert found >= share * bad * runs
 
 
+@pytest.mark.slow
 def test_a_flare_of_the_background_is_found_on_maps() -> None:
     """Revolution 774 is twice as noisy as its variance says; nothing else is marked, and without the flare nothing at all."""
     noisy = observed(*CRAB, 3333, 3376, [8], seed=2, most=9, flare=774)

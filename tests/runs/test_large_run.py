@@ -141,6 +141,7 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path / "data", 300)
 
 
+@pytest.mark.slow
 def test_a_landing_batch_costs_the_same_early_and_late(bench: Bench) -> None:
     bench.land(3)
     early = bench.cost_of_a_landing()

@@ -41,6 +41,7 @@ def _start(environment: dict[str, str]) -> str:
     return RunStore(Settings.from_environment(environment)).start(plan_of(4), Identity())
 
 
+@pytest.mark.slow
 def test_processes_that_open_it_at_the_same_time_all_succeed(settings: Settings) -> None:
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         environment = {"INTEGRAL_DASHBOARD_DATA": str(settings.data_dir), "INTEGRAL_DASHBOARD_DATABASE": settings.database_url}

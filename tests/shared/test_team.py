@@ -95,6 +95,7 @@ def quiet(shared: Deployment, observatory: Observatory, plan: Plan) -> Mosaic:
         end_children()
 
 
+@pytest.mark.slow
 def test_a_run_started_on_one_server_is_seen_live_on_another(shared: Deployment) -> None:
     here, there = shared.settings("here"), shared.settings("there")
     shared.worker("elsewhere")
