@@ -40,6 +40,9 @@ from tests.notices.crab_news import crab_news
 from tests.signed import signed
 from tests.troubled import TROUBLES, Troubled, troubled
 
+# A handshake whose connection a deadline ends in that very moment leaves Python's own ssl socket to the garbage collector.
+pytestmark = pytest.mark.filterwarnings(r"ignore:Exception ignored in. <ssl\.SSLSocket:pytest.PytestUnraisableExceptionWarning")
+
 SECONDS = 0.5
 """Deadline of every remote here."""
 IN_TIME = 6.0

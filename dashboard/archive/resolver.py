@@ -143,8 +143,10 @@ def _look_up(name: str, host: Host, client: httpx.Client | None, simbad: Callabl
     silent = sum(isinstance(error, ArchiveUnavailable) for error in failures)
     if silent == len(failures):
         log.info("%r was not looked up: %s", name, " ".join(error.sentence for error in failures))
-        asked = f"the resolver of {host.name}" + (", Simbad and Sesame do not answer" if outside else " does not answer")
-        raise ArchiveUnavailable(f"The name {name!r} could not be looked up, {asked}: try again later, or give RA and DEC.")
+        if outside:
+            silence = f"the resolver of {host.name}, Simbad and Sesame do not answer: try again later, or give RA and DEC."
+            raise ArchiveUnavailable(f"The name {name!r} could not be looked up, {silence}")
+        raise ArchiveUnavailable(f"The name {name!r} could not be looked up: {failures[0].sentence} Or give RA and DEC.")
     told = f" {'One resolver' if silent == 1 else f'{silent} resolvers'} did not answer." if silent else ""
     similar = close_names(name)
     hint = f" (similar: {', '.join(similar)})" if similar else ""
