@@ -166,8 +166,12 @@ class Presence:
             )
 
     def _beat(self) -> None:
+        away = False
         while not self._end.wait(BEAT_SECONDS):
             try:
                 self.beat()
+                away = False
             except DashboardError as error:  # the database is away: for the others, too
-                log.warning("%s", error.sentence)
+                if not away:
+                    log.warning("%s", error.sentence)
+                away = True
