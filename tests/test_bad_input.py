@@ -121,7 +121,7 @@ def test_a_file_that_holds_no_token_is_refused_at_once(ask: Ask, settings: Setti
 
 
 def test_interrupt_keeps_what_is_done(settings: Settings, observatory: Observatory, tmp_path: Path) -> None:
-    observatory.knobs(time_per_scw=0.05)
+    observatory.knobs(time_per_scw=0.2)
     (tmp_path / "request.json").write_text(json.dumps({**CRAB, "T2": "2009-03-20T00:00:00", "s_max": 20}))
     env = {**os.environ, "INTEGRAL_DASHBOARD_DATA": str(settings.data_dir), "INTEGRAL_DASHBOARD_SIMULATED_URL": observatory.url}
     command = [sys.executable, "-m", "dashboard", "run", str(tmp_path / "request.json"), "--out", str(tmp_path / "out")]

@@ -49,12 +49,15 @@ def forms(token: str) -> Iterator[bytes]:
 
 
 def leaks(folder: Path, token: str) -> list[str]:
-    """Files that hold the token in any form; archives are looked into."""
+    """Files that hold the token in any form; archives are looked into. A part that got its name meanwhile is read under that."""
 
     def contents(path: Path) -> Iterator[bytes]:
-        raw = path.read_bytes()
+        try:
+            raw = path.read_bytes()
+        except FileNotFoundError:
+            return
         yield raw
-        if zipfile.is_zipfile(path):
+        if zipfile.is_zipfile(io.BytesIO(raw)):
             with zipfile.ZipFile(io.BytesIO(raw)) as archive:
                 yield from (archive.read(name) for name in archive.namelist())
 
