@@ -53,7 +53,8 @@ def _state_and_reason(connection: sa.Connection, run_id: str, complete: bool, cl
     if _at_work(connection, run_id):
         return "running", ""
     query = sa.select(batches.c.state, batches.c.due, batches.c.reason, run_batches.c.refusal).join(run_batches)
-    rows = connection.execute(query.where(run_batches.c.run_id == run_id, INCLUDED)).all()
+    newest_first = query.where(run_batches.c.run_id == run_id, INCLUDED).order_by(batches.c.updated.desc(), run_batches.c.position)
+    rows = connection.execute(newest_first).all()
     states = {row.state for row in rows}
     if states <= ENDED_BATCH:
         whole = states <= ARRIVED and not any(row.refusal for row in rows)

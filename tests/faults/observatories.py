@@ -105,6 +105,11 @@ class Recorder:
         """Seconds between two queries for the same job."""
         return [later - earlier for moments in self.asked.values() for earlier, later in pairwise(moments)]
 
+    @property
+    def later_pauses(self) -> list[float]:
+        """Of a job's pauses all but the first, which is drawn shorter."""
+        return [later - earlier for moments in self.asked.values() for earlier, later in pairwise(moments[1:])]
+
 
 @contextmanager
 def recorded(behind: Observatory) -> Iterator[Recorder]:
