@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 
 from dashboard.combine.grid import Grid
 from dashboard.identity import Identity
@@ -23,6 +24,7 @@ from dashboard.runs.database import open_database
 from dashboard.runs.ledger import Ledger
 from dashboard.runs.products import ProductStore, run_file
 from dashboard.runs.rows import set_run
+from dashboard.runs.schema import runs
 from dashboard.runs.source_document import write_sources
 from dashboard.runs.store import RunStore
 from dashboard.session import Session
@@ -56,7 +58,10 @@ class PublishedRun:
                 self._write(job, "spectra", lambda path: write_spectra(SpectrumSet(tuple(product)), path))
             case _:
                 self._write(job, "curves", lambda path: write_light_curves(LightCurveSet(tuple(product)), path))
-        Ledger(open_database(self.settings), "test").publish(self.run_id, job, self.version, ())
+        database = open_database(self.settings)
+        with database.reading() as connection:  # a page's worker may have claimed the run
+            adder = connection.execute(sa.select(runs.c.adder).where(runs.c.run_id == self.run_id)).scalar_one()
+        Ledger(database, adder or "test").publish(self.run_id, job, self.version, ())
 
     def _write(self, job: int, kind: str, writer: Callable[[Path], Any]) -> None:
         ProductStore(self.settings.storage_url).write(run_file(self.run_id, kind, job, self.version), writer)
