@@ -6,6 +6,7 @@ Nothing is written to disk and no path of the sender is followed. What unpacks t
 from __future__ import annotations
 
 import io
+import lzma
 import tarfile
 import warnings
 import zipfile
@@ -60,7 +61,7 @@ def unpacked(content: bytes, name: str = "file.fits", most: int = MOST_BYTES) ->
     """
     try:
         files = tuple(_Unpacking(most).files(name, content, DEEPEST))
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, UnicodeError):
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, UnicodeError):
         raise ValueError("is packed and cannot be unpacked") from None
     if not files:
         raise ValueError("holds no FITS file")

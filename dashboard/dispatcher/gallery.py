@@ -19,6 +19,7 @@ import httpx
 
 from dashboard.dispatcher.failure import plain, refusal
 from dashboard.dispatcher.token import redact
+from dashboard.dispatcher.tries import Moved, with_tries
 from dashboard.errors import DispatcherError, HostTimeout, HostUnreachable, MalformedAnswer, RequestRefused
 from dashboard.hosts import Host
 
@@ -97,14 +98,7 @@ class GalleryDoor:
         """
         if not self.host.dispatcher_url:
             raise HostUnreachable(f"The host {self.host.name} has no address: its gallery cannot be reached.")
-        for pause in (*self.pauses, None):
-            try:
-                return self._once(fields, files)
-            except DispatcherError as error:
-                if pause is None or not error.retryable or isinstance(error, HostTimeout | MalformedAnswer | _Moved):
-                    raise
-            self.sleep(pause)
-        raise AssertionError("the last try returns or raises")
+        return with_tries(lambda: self._once(fields, files), self.pauses, self.sleep)
 
     def _once(self, fields: Mapping[str, str], files: Sequence[tuple[str, Path]]) -> Posted:
         url = f"{self.host.dispatcher_url}/post_product_to_gallery"
@@ -172,7 +166,7 @@ class GalleryDoor:
             )
         if 300 <= status < 400:
             moved = redact(response.headers.get("location", "").partition("?")[0], self.token)
-            return _Moved(
+            return Moved(
                 f"The gallery of {name} has moved{f' to {moved}' if moved else ''}: its address in the settings has to be changed."
             )
         if isinstance(document, dict):
@@ -195,10 +189,6 @@ class GalleryDoor:
             f"The answer of the gallery of {self.host.name} {what}. Whether the product arrived is not known: look into the gallery, "
             "or publish again, which updates it."
         )
-
-
-class _Moved(HostUnreachable):
-    """A redirect: the same address will answer the same again, and a token is not carried elsewhere."""
 
 
 def _json(response: httpx.Response) -> Any:

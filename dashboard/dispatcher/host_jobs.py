@@ -19,6 +19,7 @@ import httpx
 from dashboard.dispatcher.failure import plain, refusal
 from dashboard.dispatcher.job_record import HostJob, read_records
 from dashboard.dispatcher.token import redact
+from dashboard.dispatcher.tries import Moved, with_tries
 from dashboard.errors import DispatcherError, HostFailing, HostTimeout, HostUnreachable, MalformedAnswer, NotAuthorized, RequestRefused
 from dashboard.hosts import Host
 
@@ -91,14 +92,8 @@ class JobsDoor:
         if not 0 < days <= LONGEST_DAYS:
             raise RequestRefused(f"Jobs are looked for within at most {LONGEST_DAYS:g} days, not {days:g}: older ones are cleared.")
         asked = {"recent_days": f"{days:g}", "include_status_query_output": "True", **({"job_id": job_id[:8]} if len(job_id) >= 8 else {})}
-        for pause in (*self.pauses, None):
-            try:
-                return tuple(job for job in self._listed(asked) if job.job_id.startswith(job_id))
-            except DispatcherError as error:
-                if pause is None or not error.retryable or isinstance(error, HostTimeout | MalformedAnswer | _Moved):
-                    raise
-            self.sleep(pause)
-        raise AssertionError("the last try returns or raises")
+        found = with_tries(lambda: self._listed(asked), self.pauses, self.sleep)
+        return tuple(job for job in found if job.job_id.startswith(job_id))
 
     def report(self, job: HostJob, text: str) -> str:
         """Tell the people of the dispatcher that something is wrong with a job; what it says became of the report.
@@ -170,7 +165,7 @@ class JobsDoor:
             response = stack.enter_context(sent)
             if response.is_redirect:
                 moved = redact(response.headers.get("location", "").partition("?")[0], self.token)
-                raise _Moved(f"{self.host.name} has moved{f' to {moved}' if moved else ''}: its address in the settings has to be changed.")
+                raise Moved(f"{self.host.name} has moved{f' to {moved}' if moved else ''}: its address in the settings has to be changed.")
             for piece in response.iter_bytes():
                 content += piece
                 if len(content) > LARGEST_ANSWER:
@@ -194,10 +189,6 @@ class JobsDoor:
 
 
 _ARRIVED: Final = ". The report may have arrived all the same."
-
-
-class _Moved(HostUnreachable):
-    """A redirect: the same address will answer the same again, and a token is not carried elsewhere."""
 
 
 def incident(job: HostJob, text: str) -> dict[str, str]:

@@ -67,7 +67,7 @@ class News(NamedTuple):
 class Ledger:
     """Rows of batches and runs as one worker changes them. A batch that was cancelled or has ended is not changed.
 
-    Runs are changed by the worker that adds them up alone, see `Claims`; those that nobody has claimed by whoever comes.
+    Runs are changed by the worker that adds them up alone, see `Team`; those that nobody has claimed by whoever comes.
 
     Parameters
     ----------

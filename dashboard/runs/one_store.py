@@ -41,7 +41,8 @@ def refuse_another_store(database: Database, settings: Settings) -> None:
             connection.execute(meta.insert().values(key=MARK, value=known))
             if not found:
                 products.write(MARK, lambda path: _write(path, str(known)))
-    if found not in ("", known) or (not found and not products.exists(MARK)):
+                found = known
+    if found != known:
         raise SettingsError(
             "The product store here is not the one of this database (its file store-id is missing or another): set "
             "INTEGRAL_DASHBOARD_STORAGE everywhere to one store that all machines reach, such as s3://bucket/folder. "

@@ -112,7 +112,7 @@ class Presence:
         self._end = threading.Event()
 
     def begin(self) -> None:
-        """Step in, and give signs of life from now on.
+        """Step in, and give signs of life from now on. On SQLite a lock says that others of its kind on the list are dead.
 
         Raises
         ------
@@ -124,13 +124,10 @@ class Presence:
         with self._database.writing() as connection:
             if self._settings.shared:
                 self._refuse_another_key(connection)
+            else:
+                connection.execute(processes.delete().where(processes.c.kind == self._row["kind"]))
             self._step_in(connection)
         threading.Thread(target=self._beat, name="sign of life", daemon=True).start()
-
-    def alone(self) -> None:
-        """Whatever others of its kind are on the list are dead: on SQLite a lock says so."""
-        with self._database.writing() as connection:
-            connection.execute(processes.delete().where(processes.c.kind == self._row["kind"]))
 
     def end(self) -> None:
         """Step out: what is left undone is taken over at once, as of one that is long dead, where there is anybody else."""

@@ -217,8 +217,6 @@ def run_worker(settings: Settings, lock: int | None, idle_exit: float = math.inf
     worker, housekeeping = Worker(settings, queue, ledger, gate, team), Housekeeping(settings)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        if not settings.shared:
-            presence.alone()
         presence.begin()
         call_process(presence.process_id)
         _leaving.append(presence)

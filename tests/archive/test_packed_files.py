@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import zipfile
 
 import pytest
 
@@ -71,6 +72,22 @@ def test_files_together_count() -> None:
 def test_what_was_cut_short_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"cannot be unpacked|holds no FITS"):
         unpacked(content)
+
+
+def damaged(method: int) -> bytes:
+    """A zip whose one file does not unpack any more."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as packed:
+        packed.writestr("a.fits", FITS)
+    content = bytearray(stream.getvalue())
+    content[60:90] = b"\xff" * 30
+    return bytes(content)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA], ids=["deflate", "bzip2", "lzma"])
+def test_what_was_damaged_is_refused_however_it_was_packed(method: int) -> None:
+    with pytest.raises(ValueError, match="cannot be unpacked"):
+        unpacked(damaged(method))
 
 
 @pytest.mark.parametrize("content", [b"", b"<!doctype html><html>down</html>", b'{"error": 1}'], ids=["empty", "HTML", "JSON"])

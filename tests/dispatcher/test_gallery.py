@@ -23,6 +23,7 @@ from dashboard.errors import (
     TokenExpired,
 )
 from dashboard.hosts import Host
+from tests.dispatcher.scripted import Scripted
 from tests.signed import signed
 
 TOKEN = signed("gallery contributor")
@@ -36,20 +37,7 @@ NODE = {
 Handler = Callable[[httpx.Request], httpx.Response]
 
 
-class FakeGallery:
-    """Answers the first requests with `answers`, one after the other, and all further with the last."""
-
-    def __init__(self, *answers: httpx.Response | Exception) -> None:
-        self.answers, self.requests, self.pauses = list(answers), list[httpx.Request](), list[float]()
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        request.read()
-        self.requests.append(request)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
+class FakeGallery(Scripted):
     def door(self, host: Host = HOST) -> GalleryDoor:
         client = httpx.Client(transport=httpx.MockTransport(self))
         return GalleryDoor(host, TOKEN, client, pauses=(1.0, 5.0), sleep=self.pauses.append)

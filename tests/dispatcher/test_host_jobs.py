@@ -30,6 +30,7 @@ from dashboard.errors import (
     TokenRefused,
 )
 from dashboard.hosts import Host
+from tests.dispatcher.scripted import Scripted
 from tests.signed import signed
 
 TOKEN = signed()
@@ -57,20 +58,7 @@ RECORD: dict[str, Any] = {
 }
 
 
-class FakeHost:
-    """Answers the first requests with `answers`, one after the other, and all further with the last."""
-
-    def __init__(self, *answers: httpx.Response | Exception) -> None:
-        self.answers, self.requests, self.pauses = list(answers), list[httpx.Request](), list[float]()
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        request.read()
-        self.requests.append(request)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
+class FakeHost(Scripted):
     def door(self, host: Host = HOST, token: str = TOKEN) -> JobsDoor:
         client = httpx.Client(transport=httpx.MockTransport(self), follow_redirects=True)
         return JobsDoor(host, token, client, sleep=self.pauses.append)
