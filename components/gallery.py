@@ -32,7 +32,7 @@ class GalleryView(pn.viewable.Viewer):
     def __init__(self, session: Session, **params: Any) -> None:
         super().__init__(**params)
         self._session, self._search = session, GallerySearch(session)
-        self._desk = GalleryDesk(session.settings, session.store, session.account)
+        self._desk = GalleryDesk(session.settings, session.own, session.account)
         self._preview: Preview | None = None
         self._cards: dict[Offer, tuple[pn.widgets.CheckBoxGroup, Words]] = {}
         self._wanted: dict[str, bool] = {}

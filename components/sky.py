@@ -24,11 +24,11 @@ from components.part_slider import PartSlider
 from components.pointing_map import PointingMap
 from components.sheet import page_sheet
 from components.sky_figure import Layers, SkyFigure, same_grid
-from components.sky_look import PLANES, Limits, SkyLook
 from components.sky_menu import SkyMenu
 from dashboard.errors import RequestError
 from dashboard.products.mosaic import Mosaic
 from dashboard.session import Session
+from dashboard.sky_look import PLANES, Limits, SkyLook
 from dashboard.watcher import Findings
 
 HINT = "RA, Dec, galactic coordinates, value and exposure under the cursor"

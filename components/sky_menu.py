@@ -11,12 +11,12 @@ from components.chips import Chips
 from components.choices import Chips as Switches
 from components.choices import Menu
 from components.fields import NumberInput
-from components.sky_look import ARRANGEMENTS, GRIDS, LIMITS, STRETCHES, TOOLS
 from components.words import Words
 from dashboard.errors import DashboardError
 from dashboard.plan.plan import exposure_text
 from dashboard.products.sky_regions import RegionNumbers, inside, read_regions, region_numbers, write_regions
 from dashboard.session import Session
+from dashboard.sky_look import ARRANGEMENTS, GRIDS, LIMITS, STRETCHES, TOOLS
 
 if TYPE_CHECKING:
     from components.sky import SkyView

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dashboard.dispatcher.discovery import discover
@@ -133,3 +133,8 @@ _accounts: dict[tuple[Path, str], Account] = {}
 def account_of(settings: Settings, user: str) -> Account:
     """The account of a user in this process: a page that is loaded again finds its tokens as long as the process lives."""
     return _accounts.setdefault((settings.data_dir, user), Account(settings))
+
+
+def nobodys_account(settings: Settings) -> Account:
+    """Of who looks at what is shared: without tokens, also where the deployment's only user has one."""
+    return Account(replace(settings, single_user=False))

@@ -24,13 +24,13 @@ from dashboard.products.mosaic import Provenance
 from dashboard.request.request import Request
 from dashboard.runs.results import load_light_curves, load_mosaic, load_sources, load_spectra
 from dashboard.runs.run_state import BatchState, RunState
-from dashboard.runs.store import RunStore
+from dashboard.runs.run_view import RunView
 from dashboard.settings import Settings
 
 NO_GROUPING = (0.0, 0.0, 0)
 
 
-def export_run(settings: Settings, store: RunStore, state: RunState, folder: Path) -> tuple[Path, ...]:
+def export_run(settings: Settings, store: RunView, state: RunState, folder: Path) -> tuple[Path, ...]:
     """Write the files of a run, finished or not, into a folder; of several jobs each into a folder of its own.
 
     Raises
@@ -61,7 +61,7 @@ def folder_name(plan: Plan, number: int) -> str:
     return f"{job.instrument}_{job.product}{band}"
 
 
-def write_archive(settings: Settings, store: RunStore, state: RunState, path: Path) -> None:
+def write_archive(settings: Settings, store: RunView, state: RunState, path: Path) -> None:
     """All files of `export_run` in one zip; raises as it does."""
     name = f"{'SIMULATED_' if state.simulated else ''}{state.run_id}"
     with tempfile.TemporaryDirectory() as place, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:

@@ -28,6 +28,7 @@
     │   └── EmptyProduct          the dispatcher's way to say "no result"
     ├── RunError
     │   ├── RunNotFound
+    │   │   └── LinkEnded         a link to a run opens it no longer, or never did
     │   ├── DatabaseAway          locked, or its disk or server is away       (retry)
     │   ├── StorageFull           no space is left                            (retry)
     │   ├── StorageAway           the product store does not answer           (retry)
@@ -200,6 +201,10 @@ class RunError(DashboardError):
 
 class RunNotFound(RunError):
     """No run of that name is in the store."""
+
+
+class LinkEnded(RunNotFound):
+    """A link opens no run: it is unknown, has expired, or was revoked."""
 
 
 class DatabaseAway(RunError):

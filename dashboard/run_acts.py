@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
-from dashboard.account import Account
+from dashboard.account import Account, Standing
+from dashboard.identity import Identity
 from dashboard.plan.plan import Plan
 from dashboard.plan.replanning import SELECTION, put_back, without
+from dashboard.products.catalog import SourceCatalog
 from dashboard.request.request import Request
-from dashboard.road import extended
+from dashboard.road import extended, prepare
 from dashboard.runs.capacity import refuse_without_room
 from dashboard.runs.process import ensure_worker
 from dashboard.runs.run_state import RunState
 from dashboard.runs.run_view import Event
 from dashboard.runs.store import RunStore
+from dashboard.runs.vault import Vault
 from dashboard.settings import Settings
 
 MOST = 40
@@ -35,6 +39,43 @@ class RunActs:
 
     def __init__(self, settings: Settings, store: RunStore, account: Account) -> None:
         self._settings, self._store, self._account = settings, store, account
+
+    def take_token(self, user: str, host: str, text: str) -> None:
+        """Use a token of the user's for a host, also for what runs there; "" for none.
+
+        Raises
+        ------
+        NotAuthorized
+            When it is no token.
+        TokenExpired
+            When it is too old.
+        """
+        self._account.take(host, text)
+        Vault(self._settings).replace(user, host, text)
+
+    def plan(self, request: Request, identity: Identity) -> Plan:
+        """What such a request would ask, with the roles that the user has."""
+        return prepare(self._settings, request, replace(identity, roles=self._account.at(request.host_type).roles))
+
+    def start(self, plan: Plan, identity: Identity) -> str:
+        """Hand a plan to the store, see that a worker is there, and return the run's id.
+
+        Raises
+        ------
+        NotAuthorized, TokenExpired
+            When the host would refuse it.
+        StorageFull
+            When there is no room for what it would bring.
+        """
+        standing = self._ready(plan)
+        run_id = self._store.start(plan, replace(identity, roles=standing.roles), token=standing.token)
+        ensure_worker(self._settings)
+        return run_id
+
+    def go_on(self, run: RunState, number: int, catalog: SourceCatalog) -> None:
+        """Ask what waits for the catalogue of the image of job `number`."""
+        self._store.go_on(run.run_id, number, catalog, self._account.at(run.host).token)
+        ensure_worker(self._settings)
 
     def runs(self) -> tuple[RunState, ...]:
         """The newest runs, and one more where there are more than `MOST`."""
@@ -80,12 +121,16 @@ class RunActs:
         return self._revise(run, plan, f"extended: {what}")
 
     def _revise(self, run: RunState, plan: Plan, what: str) -> int:
-        standing = self._account.at(run.host)
-        standing.refuse(plan, self._settings.hosts[run.host])
-        refuse_without_room(self._settings, plan, self._store.done_batches([batch.batch_id for batch in plan.batches]))
-        number = self._store.revise(run.run_id, plan, what, standing.token)
+        number = self._store.revise(run.run_id, plan, what, self._ready(plan).token)
         ensure_worker(self._settings)
         return number
+
+    def _ready(self, plan: Plan) -> Standing:
+        """As whom the plan's host is asked, when host and store would take it."""
+        standing = self._account.at(plan.host)
+        standing.refuse(plan, self._settings.hosts[plan.host])
+        refuse_without_room(self._settings, plan, self._store.done_batches([batch.batch_id for batch in plan.batches]))
+        return standing
 
     def rename(self, run: RunState, name: str) -> None:
         """Call it otherwise."""

@@ -7,17 +7,17 @@ long and are called in a thread; what they return is then assigned in the sessio
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import param
 
-from dashboard.account import Standing, account_of
+from dashboard.account import Standing, account_of, nobodys_account
 from dashboard.ahead import Ahead
 from dashboard.archive.reference_catalog import reference_catalog
 from dashboard.archive.resolver import resolve
 from dashboard.catalog_draft import CatalogDraft
-from dashboard.errors import DashboardError, RequestError
+from dashboard.errors import DashboardError, LinkEnded, NotAuthorized, RequestError
 from dashboard.examples import EXAMPLES, RESET
 from dashboard.host_board import host_board
 from dashboard.identity import Identity
@@ -33,16 +33,15 @@ from dashboard.range_look import RangeLook
 from dashboard.request.checks import problems
 from dashboard.request.draft import draft
 from dashboard.request.request import Request
-from dashboard.road import prepare
 from dashboard.run_acts import RunActs, extends
-from dashboard.runs.capacity import refuse_without_room
 from dashboard.runs.process import ensure_worker, host_for
 from dashboard.runs.run_state import REVIEW, RunState
+from dashboard.runs.run_view import RunView
+from dashboard.runs.shared_run import SharedRun
 from dashboard.runs.store import RunStore
-from dashboard.runs.vault import Vault
 from dashboard.selection import Selection
 from dashboard.settings import Settings
-from dashboard.watcher import Findings, Look, Watch, watcher
+from dashboard.watcher import Findings, Look, SharedWatch, Watch, watcher
 
 
 class Session(param.Parameterized):
@@ -68,25 +67,47 @@ class Session(param.Parameterized):
     gallery_wished = param.Integer(default=0, doc="Raised when the watched run is to be published as its request allows, without a look.")
     selection: Any = param.ClassSelector(class_=Selection, doc="What is looked at, in every pane.")
 
-    def __init__(self, settings: Settings, identity: Identity, **params: Any) -> None:
+    def __init__(self, settings: Settings, identity: Identity, shared: SharedRun | None = None, **params: Any) -> None:
         super().__init__(request=draft(), selection=Selection(), **params)
         self.settings = settings
         self.identity = identity
-        self.store = RunStore(settings, identity.user)
-        self.account = account_of(settings, identity.user)
-        self.acts = RunActs(settings, self.store, self.account)
-        self.jobs = JobActs(settings, self.store, identity, self.account)
+        self.shared = shared
+        self.store: RunView = shared or RunStore(settings, identity.user)
+        self.account = nobodys_account(settings) if shared else account_of(settings, identity.user)
         self.ahead = Ahead(settings)
         self.range = RangeLook(settings)
         self.findings: Findings | None = None
         self.look: Look | None = None
-        self._watch: Watch | None = None
+        self._watch: Watch | SharedWatch | None = None
         self._made: tuple[Findings | None, ...] = ()
         self._asked: Request | None = self.asked()
         self._reviewed = 0
         self.editing = False
         self.request.param.watch(self._changed, list(self.request.param))
         self.selection.param.watch(lambda *_: self.refresh(), "time_range")
+
+    @property
+    def own(self) -> RunStore:
+        """The store, for who may change what is in it.
+
+        Raises
+        ------
+        NotAuthorized
+            When the page only shows a run that is shared.
+        """
+        if not isinstance(self.store, RunStore):
+            raise NotAuthorized("This page shows a run shared by link: it can be looked at. Copy it into a request of your own to go on.")
+        return self.store
+
+    @cached_property
+    def acts(self) -> RunActs:
+        """On the user's runs; raises as `own`."""
+        return RunActs(self.settings, self.own, self.account)
+
+    @cached_property
+    def jobs(self) -> JobActs:
+        """On the user's jobs at a host; raises as `own`."""
+        return JobActs(self.settings, self.own, self.identity, self.account)
 
     def _changed(self, *_: Any) -> None:
         """A plan of an older request is no plan."""
@@ -100,8 +121,9 @@ class Session(param.Parameterized):
 
     def warm(self) -> None:
         """Blocking: see that the worker, and what the present host needs, is there before anyone waits for it."""
-        ensure_worker(self.settings)
-        host_for(self.settings, self.request.host_type)
+        if self.shared is None:
+            ensure_worker(self.settings)
+            host_for(self.settings, self.request.host_type)
 
     @property
     def standing(self) -> Standing:
@@ -139,18 +161,8 @@ class Session(param.Parameterized):
         return news(self.look.plan, self.extension) if self.look and self.extension else ()
 
     def take_token(self, text: str) -> None:
-        """Blocking: use a token for the chosen host, also for what runs there; "" for none.
-
-        Raises
-        ------
-        NotAuthorized
-            When it is no token.
-        TokenExpired
-            When it is too old.
-        """
-        host = self.request.host_type
-        self.account.take(host, text)
-        Vault(self.settings).replace(self.identity.user, host, text)
+        """Blocking: use a token for the chosen host; see `RunActs.take_token`."""
+        self.acts.take_token(self.identity.user, self.request.host_type, text)
 
     def judge(self) -> dict[str, str]:
         """What is wrong with the request, by field."""
@@ -180,8 +192,7 @@ class Session(param.Parameterized):
 
     def propose(self) -> tuple[Plan, int]:
         """Blocking: the plan for the present request, and how many of its batches are stored already."""
-        identity = replace(self.identity, roles=self.standing.roles)
-        return self._counted(prepare(self.settings, self.asked(), identity))
+        return self._counted(self.acts.plan(self.asked(), self.identity))
 
     def spare(self) -> tuple[Plan, int]:
         """Blocking: as `propose`, the present plan without its science windows of little good time.
@@ -209,25 +220,16 @@ class Session(param.Parameterized):
         self.param.update(faults=faults, problem="" if field else error.sentence, busy="")
 
     def start(self) -> str:
-        """Blocking: hand the plan to the store, see that a worker is there, and return the run's id.
+        """Blocking: begin what is planned and return the run's id; see `RunActs.start`.
 
         Raises
         ------
         RequestError
             When there is no plan.
-        NotAuthorized, TokenExpired
-            When the host would refuse it.
-        StorageFull
-            When there is no room for what it would bring.
         """
         if self.plan is None:
             raise RequestError("There is no plan to run yet: choose a source and an interval first.")
-        standing = self.account.at(self.plan.host)
-        standing.refuse(self.plan, self.settings.hosts[self.plan.host])
-        refuse_without_room(self.settings, self.plan, self.store.done_batches([batch.batch_id for batch in self.plan.batches]))
-        run_id = self.store.start(self.plan, replace(self.identity, roles=standing.roles), token=standing.token)
-        ensure_worker(self.settings)
-        return run_id
+        return self.acts.start(self.plan, self.identity)
 
     def open(self, run_id: str) -> None:
         """Look at the run an address names; what is wrong with it becomes the session's sentence."""
@@ -297,7 +299,8 @@ class Session(param.Parameterized):
     def watch_run(self, run_id: str) -> None:
         """Look at another run from its beginning."""
         self.store.state(run_id)  # says so when it is not this user's
-        watch, self._watch = watcher(self.settings).watch(run_id), None
+        runs = watcher(self.settings)
+        watch, self._watch = (runs.share(run_id, self.shared.link_id) if self.shared else runs.watch(run_id)), None
         self.findings, self.look, self.draft, self.editing = None, None, None, False
         self.selection.clear()
         self._watch = watch
@@ -307,15 +310,20 @@ class Session(param.Parameterized):
         self.refresh()
 
     def refresh(self) -> None:
-        """Take what the watcher has seen of the run since, and what is known of the hosts."""
-        self._look_at_hosts()
+        """Take what the watcher has seen of the run since, and what is known of the hosts; a run whose link has ended is left."""
+        if self.shared is None:
+            self._look_at_hosts()
         self.look_ahead()
         self.beat += 1
         if self._watch is None or self.run is None:
             return
-        if not self.run.finished and self.settings.workers:  # the watcher looks after those elsewhere
+        if not self.run.finished and self.settings.workers and self.shared is None:  # the watcher looks after those elsewhere
             ensure_worker(self.settings)
-        self._take(self._watch.look)
+        try:
+            self._take(self._watch.look)
+        except LinkEnded as error:
+            self.leave_run()
+            self.refuse(error)
 
     def _look_at_hosts(self) -> None:
         names = self.settings.hosts if self.comparing else {self.request.host_type, *([self.run.host] if self.run else [])}
@@ -326,7 +334,7 @@ class Session(param.Parameterized):
     def _take(self, look: Look | None) -> None:
         if look is None:
             return
-        awaited = look.plan.coming[0].image if look.state.state == REVIEW else None
+        awaited = look.plan.coming[0].image if look.state.state == REVIEW and self.shared is None else None
         if awaited is not None and (self.draft is None or self._reviewed != awaited):
             self.shown = awaited  # the image whose sources are reviewed
         before, made = self.look.findings if self.look else (), self._made
@@ -379,13 +387,6 @@ class Session(param.Parameterized):
             self.edit(None)
 
     def use_catalog(self) -> None:
-        """Blocking: go on with the catalogue as it was edited.
-
-        Raises
-        ------
-        RunError
-            When the run cannot go on.
-        """
+        """Blocking: go on with the catalogue as it was edited."""
         if self.run is not None and self.draft is not None and self.draft.used is not None:
-            self.store.go_on(self.run.run_id, self._reviewed, self.draft.used, self.account.at(self.run.host).token)
-            ensure_worker(self.settings)
+            self.acts.go_on(self.run, self._reviewed, self.draft.used)

@@ -8,21 +8,23 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from dashboard.analysis.sky_width import SignificanceHistogram, SkyWidth, sky_width
-from dashboard.errors import DashboardError, RunError
+from dashboard.errors import DashboardError, LinkEnded, RunError
 from dashboard.logs import call_process
 from dashboard.one_each import OneEach
 from dashboard.plan.job import Job
 from dashboard.plan.plan import Plan
 from dashboard.products.catalog import SourceTable
 from dashboard.runs.database import open_database
+from dashboard.runs.links import open_links
 from dashboard.runs.presence import PAGE, Presence, refuse_without_worker
 from dashboard.runs.results import load_histogram, load_light_curves, load_mosaic, load_sources, load_spectra
 from dashboard.runs.run_state import RunState
+from dashboard.runs.shared_run import SharedRun, without_owner
 from dashboard.runs.store import RunStore
 from dashboard.settings import Settings
 
@@ -164,14 +166,53 @@ class Watch:
         return newer
 
 
+class SharedWatch:
+    """A watch of who has a link to the run: it ends with the link, and shows nothing that is the owner's."""
+
+    def __init__(self, watch: Watch, link_id: str) -> None:
+        self._watch, self.link_id = watch, link_id
+        self._ended: DashboardError | None = None
+        self._seen: tuple[Look, Look] | None = None
+
+    @property
+    def look(self) -> Look:
+        """As of a `Watch`.
+
+        Raises
+        ------
+        LinkEnded
+            When the link opens the run no longer.
+        DashboardError
+            When the run could not be read the last time.
+        """
+        if self._ended is not None:
+            raise self._ended
+        look = self._watch.look
+        if self._seen is None or self._seen[0] is not look:
+            self._seen = look, replace(look, state=without_owner(look.state))
+        return self._seen[1]
+
+    def end(self, error: DashboardError) -> None:
+        """Show nothing any more."""
+        self._ended = error
+
+
 class Watcher:
-    """The thread and the runs it looks after."""
+    """The thread, and the runs and links it looks after."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._watches: weakref.WeakValueDictionary[str, Watch] = weakref.WeakValueDictionary()
+        self._shared: weakref.WeakSet[SharedWatch] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+
+    def share(self, run_id: str, link_id: str) -> SharedWatch:
+        """Look at a run by a link to it from now on; raises as `watch`."""
+        shared = SharedWatch(self.watch(run_id), link_id)
+        with self._lock:
+            self._shared.add(shared)
+        return shared
 
     def watch(self, run_id: str) -> Watch:
         """Look at a run from now on.
@@ -203,10 +244,11 @@ class Watcher:
 
     def _turn(self) -> None:
         with self._lock:
-            watches = list(self._watches.values())
+            watches, shared = list(self._watches.values()), list(self._shared)
         if not watches:
             return
         try:
+            self._end_shared(shared)
             if not self._settings.workers and not all(watch.finished for watch in watches):
                 refuse_without_worker(open_database(self._settings))
             versions = RunStore(self._settings).versions([watch.run_id for watch in watches])
@@ -216,6 +258,17 @@ class Watcher:
             return
         for watch in watches:
             watch.turn(versions.get(watch.run_id))
+
+    def _end_shared(self, shared: Collection[SharedWatch]) -> None:
+        """End those whose links have ended, and tell why."""
+        opened = open_links(self._settings, {each.link_id for each in shared}) if shared else set()
+        for each in (each for each in shared if each.link_id not in opened):
+            try:
+                _ = SharedRun(self._settings, each.link_id).link
+            except LinkEnded as error:
+                each.end(error)
+                with self._lock:
+                    self._shared.discard(each)
 
 
 watcher: Final = OneEach(Watcher)

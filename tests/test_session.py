@@ -33,7 +33,8 @@ from tests.waiting import wait_until
 @pytest.fixture(autouse=True)
 def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """What arrives is published by hand."""
-    monkeypatch.setattr("dashboard.session.ensure_worker", lambda _: None)
+    for name in ("session", "run_acts"):
+        monkeypatch.setattr(f"dashboard.{name}.ensure_worker", lambda _: None)
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def test_roles_of_the_token_open_larger_batches_and_it_is_forgotten_with_the_run
     session.take_token(given)
     assert list(session.roles_missing) == []
     seen: list[int] = []
-    state = wait_for_run(session.store, session.start(), each=lambda _: seen.append(kept(session.settings)))
+    state = wait_for_run(session.own, session.start(), each=lambda _: seen.append(kept(session.settings)))
     assert state.state == "done", [batch.reason for batch in state.batches]
     assert max(len(batch.scw) for batch in state.batches) > 50
     assert max(seen) == 1, "it is kept while the run needs it"
@@ -99,9 +99,9 @@ def test_without_the_role_nothing_is_sent_and_the_sentence_says_what_helps(sessi
 def test_the_server_refuses_what_the_rules_refuse(session: Session) -> None:
     """Handed over without the check before it."""
     assert session.plan is not None
-    run_id = session.store.start(session.plan, Identity())
+    run_id = session.own.start(session.plan, Identity())
     ensure_worker(session.settings)
-    state = wait_for_run(session.store, run_id)
+    state = wait_for_run(session.own, run_id)
     assert state.state == "done with failures"
     assert all(LARGE in batch.reason for batch in state.batches)
 
@@ -109,7 +109,7 @@ def test_the_server_refuses_what_the_rules_refuse(session: Session) -> None:
 def test_where_the_rules_are_not_trusted_the_dispatcher_decides(session: Session) -> None:
     hosts = {name: replace(host, check_roles=False) for name, host in session.settings.hosts.items()}
     session.settings = replace(session.settings, hosts=hosts)
-    assert wait_for_run(session.store, session.start()).state == "done with failures"
+    assert wait_for_run(session.own, session.start()).state == "done with failures"
 
 
 def test_more_roles_allow_fewer_batches(session: Session) -> None:
@@ -136,11 +136,11 @@ def test_no_byte_of_the_token_is_written_whatever_fails(
     session.take_token(given)
     session.accept(*session.propose())
     run_id = session.start()
-    state = wait_for_run(session.store, run_id, each=lambda _: None)
+    state = wait_for_run(session.own, run_id, each=lambda _: None)
     session.watch_run(run_id)
     assert state.n_done > 0
     (tmp_path / "out").mkdir()
-    write_archive(session.settings, session.store, state, tmp_path / "out" / "all.zip")
+    write_archive(session.settings, session.own, state, tmp_path / "out" / "all.zip")
     assert leaks(session.settings.data_dir, given) == []
     assert leaks(tmp_path / "out", given) == []
     told = f"{session.run!r}{session.look!r}{session.plan!r}{session.account!r}{session.standing!r}{session.identity!r}{session.problem}"
@@ -153,11 +153,11 @@ def test_a_token_that_dies_on_the_way_is_named_and_not_written(session: Session,
     session.settings = replace(session.settings, log_form=form)
     given = sign(LARGE, hours=-1)
     assert session.plan is not None
-    run_id = session.store.start(session.plan, Identity(), token=given)
+    run_id = session.own.start(session.plan, Identity(), token=given)
     ensure_worker(session.settings)
-    wait_until(lambda: session.store.state(run_id).state == "waiting", "the run does not wait for a token")
+    wait_until(lambda: session.own.state(run_id).state == "waiting", "the run does not wait for a token")
     told = "The token for simulated has expired: give a new one, or go on without."
-    assert told in session.store.state(run_id).reason
+    assert told in session.own.state(run_id).reason
     assert told in worker_lock(session.settings).with_suffix(".log").read_text()
     assert leaks(session.settings.data_dir, given) == []
 

@@ -58,6 +58,11 @@ class RunView:
         self._user = user
 
     @property
+    def _visible(self) -> tuple[sa.ColumnElement[bool], ...]:
+        """Conditions on the rows of `runs` that the user may see."""
+        return () if self._user is None else (runs.c.owner == self._user,)
+
+    @property
     def _database(self) -> Database:
         return open_database(self._settings)
 
@@ -107,14 +112,12 @@ class RunView:
         """Version by run, in one query; runs that do not exist are absent."""
         with self._database.reading() as connection:
             query = sa.select(runs.c.run_id, runs.c.version).where(runs.c.run_id.in_(list(run_ids)))
-            query = query if self._user is None else query.where(runs.c.owner == self._user)
-            return dict(connection.execute(query).all())
+            return dict(connection.execute(query.where(*self._visible)).all())
 
     def list_runs(self, owner: str | None = None, most: int | None = None) -> tuple[RunState, ...]:
         """The runs of an owner, or all, as far as the user may see them; the newest first, at most so many."""
-        query = sa.select(runs.c.run_id).order_by(runs.c.created.desc()).limit(most)
-        for allowed in (owner, self._user):
-            query = query if allowed is None else query.where(runs.c.owner == allowed)
+        query = sa.select(runs.c.run_id).where(*self._visible).order_by(runs.c.created.desc()).limit(most)
+        query = query if owner is None else query.where(runs.c.owner == owner)
         with self._database.reading() as connection:
             found = connection.scalars(query).all()
         states = []
@@ -125,17 +128,17 @@ class RunView:
 
     def recent_targets(self, most: int = 8) -> tuple[str, ...]:
         """Names of the targets of the user's newest runs, each once."""
-        query = sa.select(runs.c.request_json).order_by(runs.c.created.desc()).limit(10 * most)
+        query = sa.select(runs.c.request_json).where(*self._visible).order_by(runs.c.created.desc()).limit(10 * most)
         with self._database.reading() as connection:
-            found = connection.scalars(query if self._user is None else query.where(runs.c.owner == self._user)).all()
+            found = connection.scalars(query).all()
         names = (str(json.loads(text).get("src_name", "")).strip() for text in found)
         return tuple(dict.fromkeys(filter(None, names)))[:most]
 
     def any_active(self) -> bool:
         """Whether anything is left to do for any run that the user may see."""
-        query = sa.select(runs.c.run_id).where(runs.c.state.in_(ACTIVE_RUN)).limit(1)
+        query = sa.select(runs.c.run_id).where(runs.c.state.in_(ACTIVE_RUN), *self._visible).limit(1)
         with self._database.reading() as connection:
-            return connection.scalar(query if self._user is None else query.where(runs.c.owner == self._user)) is not None
+            return connection.scalar(query) is not None
 
     def plan(self, run_id: str) -> Plan:
         """The plan of the run as it is now.
@@ -167,9 +170,9 @@ class RunView:
             runs.join(run_batches).join(batches)
         )
         query = query.where(batches.c.host == host, sa.or_(batches.c.job_id.in_(list(jobs)), batches.c.batch_id.in_(list(jobs.values()))))
-        query = query.order_by(runs.c.created)
+        query = query.where(*self._visible).order_by(runs.c.created)
         with self._database.reading() as connection:
-            rows = connection.execute(query if self._user is None else query.where(runs.c.owner == self._user)).all()
+            rows = connection.execute(query).all()
         by_batch = {batch_id: job_id for job_id, batch_id in jobs.items() if batch_id}
         found = {}
         for row in rows:
@@ -188,9 +191,9 @@ class RunView:
         query = sa.select(events.c.at, events.c.what, events.c.detail, events.c.batch_id).order_by(events.c.id)
         query = query.where(events.c.batch_id == batch_id) if batch_id else query.where(events.c.run_id == run_id)
         with self._database.reading() as connection:
-            if batch_id and self._user is not None:
-                mine = sa.select(run_batches.c.run_id).join(runs).where(run_batches.c.batch_id == batch_id, runs.c.owner == self._user)
-                own = sa.select(runs.c.run_id).where(runs.c.owner == self._user)
+            if batch_id and self._visible:
+                mine = sa.select(run_batches.c.run_id).join(runs).where(run_batches.c.batch_id == batch_id, *self._visible)
+                own = sa.select(runs.c.run_id).where(*self._visible)
                 if connection.scalar(mine.limit(1)) is None:
                     raise RunNotFound("There is no such batch in your runs: see runs show for those there are.")
                 query = query.where(sa.or_(events.c.run_id == "", events.c.run_id.in_(own)))
@@ -216,15 +219,13 @@ class RunView:
         """What of all the user's runs stands in the gallery of a host, the newest first."""
         columns = [column for column in publications.c if column.name != "run_id"]
         query = sa.select(*columns).where(publications.c.host == host).order_by(publications.c.published.desc())
-        if self._user is not None:
-            query = query.join(runs, runs.c.run_id == publications.c.run_id).where(runs.c.owner == self._user)
+        query = query.join(runs, runs.c.run_id == publications.c.run_id).where(*self._visible)
         with self._database.reading() as connection:
             return tuple(Publication(**row) for row in connection.execute(query).mappings())
 
     def _row(self, connection: sa.Connection, run_id: str, *columns: sa.Column[Any]) -> sa.Row[Any]:
         """Columns of a run that the user may see."""
-        query = sa.select(*columns).where(runs.c.run_id == run_id)
-        row = connection.execute(query if self._user is None else query.where(runs.c.owner == self._user)).one_or_none()
+        row = connection.execute(sa.select(*columns).where(runs.c.run_id == run_id, *self._visible)).one_or_none()
         if row is None:
             raise RunNotFound(f"There is no run {run_id!r} here: see the list of runs for those there are.")
         return row

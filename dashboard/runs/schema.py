@@ -118,6 +118,19 @@ publications = sa.Table(
     sa.Column("published", sa.Float, nullable=False),
 )
 
+links = sa.Table(
+    "links",
+    metadata,
+    sa.Column("link_id", sa.String, primary_key=True, comment="hash of the secret that opens it"),
+    sa.Column("run_id", sa.ForeignKey("runs.run_id"), nullable=False, index=True),
+    sa.Column("owner", sa.String, nullable=False, comment="who made it"),
+    sa.Column("name", sa.String, nullable=False, comment="for whom, as its maker calls it; may be empty"),
+    sa.Column("view_json", sa.Text, nullable=False, comment="what its maker looked at, see dashboard.view"),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("expires", sa.Float, comment="NULL: never"),
+    sa.Column("revoked", sa.Float, comment="NULL: it is not"),
+)
+
 tokens = sa.Table(
     "tokens",
     metadata,

@@ -19,13 +19,14 @@ from dashboard.plan.making import continued
 from dashboard.plan.plan import Plan
 from dashboard.products.catalog import SourceCatalog
 from dashboard.runs.field import refuse_too_wide
+from dashboard.runs.links import Link, link_id_of, new_secret
 from dashboard.runs.products import ProductStore, batch_file
 from dashboard.runs.publication import Publication
 from dashboard.runs.rows import add_batches, ask_again, note, note_batches, set_run, touch
 from dashboard.runs.run_folder import try_to_write
 from dashboard.runs.run_state import ACTIVE_RUN, ENDED_BATCH, IN_FLIGHT, REVIEW
 from dashboard.runs.run_view import RunView, plan_of
-from dashboard.runs.schema import batches, events, plans, publications, run_batches, runs
+from dashboard.runs.schema import batches, events, links, plans, publications, run_batches, runs
 from dashboard.runs.vault import Vault, release
 from dashboard.runs.workflow_records import forget_attempts
 
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class RunStore(RunView):
-    """Runs, and what their owners do with them: start, cancel, retry, extend, exclude, rename, pin, delete.
+    """Runs, and what their owners do with them: start, cancel, retry, extend, exclude, rename, pin, share, delete.
 
     Every method that is given the id of a run raises RunNotFound when there is no such run, or it is another user's.
     """
@@ -224,6 +225,60 @@ class RunStore(RunView):
         """Keep a run from being removed by retention, or give it free again."""
         self._set(run_id, "pinned" if pinned else "no longer pinned", pinned=pinned)
 
+    def share(self, run_id: str, expires: float | None = None, view: str = "", name: str = "") -> str:
+        """Make a link by which anybody may look at the run; its secret, which is kept nowhere.
+
+        Parameters
+        ----------
+        run_id
+            Which run.
+        expires
+            Seconds since 1970 (UTC) until which it opens; None: for ever.
+        view
+            What is to be looked at, see `dashboard.view`.
+        name
+            For whom; may be empty.
+
+        Raises
+        ------
+        RequestError
+            When the name is too long.
+        """
+        secret, called = new_secret(), _name(name) if name.strip() else ""
+        values = {"link_id": link_id_of(secret), "name": called, "view_json": view, "created": time.time(), "expires": expires}
+        with self._database.writing() as connection:
+            owner = self._row(connection, run_id, runs.c.owner).owner
+            connection.execute(links.insert().values(run_id=run_id, owner=owner, **values))
+            note(connection, "shared", f"by a link{f' for {called}' if called else ''}", run_id=run_id)
+        return secret
+
+    def links(self, run_id: str) -> tuple[Link, ...]:
+        """The links to a run, also those that have ended; the newest first."""
+        with self._database.reading() as connection:
+            self._row(connection, run_id, runs.c.run_id)
+            found = connection.execute(sa.select(links).where(links.c.run_id == run_id).order_by(links.c.created.desc()))
+            return tuple(Link.of_row(row) for row in found)
+
+    def revoke(self, link_id: str) -> Link:
+        """End a link, given by its id or the beginning of it.
+
+        Raises
+        ------
+        RequestError
+            When the user has no such link, or several that begin alike.
+        """
+        mine = (links.c.link_id.startswith(link_id, autoescape=True), *self._visible)
+        with self._database.writing() as connection:
+            found = connection.execute(sa.select(links).join(runs).where(*mine).limit(2)).all()
+            if len(found) != 1 or not link_id:
+                told = "Several links begin" if len(found) > 1 else "You have no link that begins"
+                raise RequestError(f"{told} with {link_id[:64]!r}: see runs links for those there are.")
+            link = Link.of_row(found[0])
+            if link.revoked is None:
+                connection.execute(links.update().where(links.c.link_id == link.link_id).values(revoked=time.time()))
+                note(connection, "a link revoked", link.name, run_id=link.run_id)
+        return link
+
     def published(self, run_id: str, publication: Publication) -> None:
         """Remember what stands in the gallery, in the place of what stood there under the same id."""
         values = asdict(publication)
@@ -260,8 +315,8 @@ class RunStore(RunView):
             alone = (batches.c.batch_id.in_(mine), batches.c.batch_id.not_in(shared))
             private = list(connection.scalars(sa.select(batches.c.batch_id).where(*alone, batches.c.owner != "")))
             connection.execute(run_batches.delete().where(run_batches.c.run_id == run_id))
-            connection.execute(publications.delete().where(publications.c.run_id == run_id))
-            connection.execute(events.delete().where(events.c.run_id == run_id))
+            for table in (publications, links, events):
+                connection.execute(table.delete().where(table.c.run_id == run_id))
             connection.execute(events.delete().where(events.c.batch_id.in_(private)))
             connection.execute(batches.delete().where(batches.c.batch_id.in_(private)))
             connection.execute(runs.delete().where(runs.c.run_id == run_id))

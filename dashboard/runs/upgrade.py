@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from dashboard.errors import RunError
 
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 FIRST: Final = "0001"
 """Of databases made before versions were kept by Alembic."""
 _VERSION_TABLE = sa.table("alembic_version", sa.column("version_num"))

@@ -17,9 +17,6 @@ from components.elements.scale import LIMITS, STRETCHES
 from components.elements.sky import RING, sky_picture, source_columns
 from components.sky import SkyView, coloured, plane_values
 from components.sky_figure import same_grid
-from components.sky_look import LIMITS as OFFERED
-from components.sky_look import PLANES, SkyLook
-from components.sky_look import STRETCHES as OFFERED_STRETCHES
 from components.words import Words
 from dashboard.catalog_draft import CatalogDraft
 from dashboard.combine.grid import Grid
@@ -30,6 +27,9 @@ from dashboard.products.mosaic import Mosaic
 from dashboard.products.sky_shapes import Circle
 from dashboard.runs.store import RunStore
 from dashboard.session import Session
+from dashboard.sky_look import LIMITS as OFFERED
+from dashboard.sky_look import PLANES, SkyLook
+from dashboard.sky_look import STRETCHES as OFFERED_STRETCHES
 from tests.published import PublishedRun
 from tests.runs.sky_dispatcher import CRAB, plan_of, settings_in
 from tests.test_session import looking, no_worker  # noqa: F401

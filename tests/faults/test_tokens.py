@@ -77,7 +77,7 @@ def test_a_token_that_expires_under_way_stops_the_run_until_another_is_given(
     settings: Settings, slow: Observatory, again: str, low: int
 ) -> None:
     session = Session(settings, Identity("ada", origin="page"))
-    store, run_id = session.store, session.store.start(planned(settings, "ada", E1_keV=low, **LONGER), Identity("ada"))
+    store, run_id = session.own, session.own.start(planned(settings, "ada", E1_keV=low, **LONGER), Identity("ada"))
     ensure_worker(settings)
     wait_until(lambda: store.state(run_id).n_done > 0, "nothing comes")
     session.take_token(sign("general", "ada", hours=LIFE / 3600))
