@@ -59,7 +59,7 @@ class CoverageStrips:
     def __init__(self, session: Session, x_range: Any) -> None:
         self._session = session
         self._x = x_range
-        self.drag = "ask"
+        self.drag = "look" if session.shared else "ask"
         self.dragged: Any = None
         self._coverage: Any = None
         self._seen_by: tuple[str, float] = ("", 0.0)

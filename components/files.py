@@ -42,7 +42,7 @@ class FilesView(pn.viewable.Viewer):
             return
         names = {f"{session.shown}-{what}": what for what in OF_A_MOSAIC} if session.findings else {}
         self._links.value = "".join(
-            f'<a href="{address(session.settings, session.identity.user, run.run_id, name)}" download title="Download {what}">'
+            f'<a href="{address(session.settings, session.ticket_holder, run.run_id, name)}" download title="Download {what}">'
             f"{LABELS[what]} ↓</a>"
             for name, what in {**names, EVERYTHING: EVERYTHING}.items()
         )

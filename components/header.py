@@ -16,8 +16,11 @@ from components.drawers import Drawers
 from components.files import FilesView
 from components.gallery import GalleryView
 from components.hosts import MARKS, HostsView
+from components.page_keys import page_keys
 from components.ready_made import ReadyMadeView
 from components.runs import RunsView
+from components.share import ShareView
+from components.sky import SkyView
 from components.words import Words
 from dashboard.ready_board import real_host
 from dashboard.session import Session
@@ -28,21 +31,14 @@ if (window.Notification && Notification.permission == "granted" && localStorage.
 """
 
 
-KEYS = (
-    '<span data-shelf></span><a href="docs/page" target="_blank" title="Documentation">Docs</a>'
-    '<button type="button" data-act="keys" title="Keys (?)" aria-label="List of keys">?</button>'
-    '<button type="button" data-act="theme" title="Light or dark (D)" aria-label="Light or dark">◐</button>'
-)
-"""What `assets/page.js` listens to; hidden panes wait on the shelf."""
-
-
 DRAWERS = HOSTS, RUNS, GALLERY, ISLA = ("hosts", "runs", "gallery", "isla")
+SHARE = "share"
 
 
 class HeaderView(pn.viewable.Viewer):
     """One line over everything."""
 
-    def __init__(self, session: Session, **params: Any) -> None:
+    def __init__(self, session: Session, sky: SkyView, **params: Any) -> None:
         super().__init__(**params)
         self._session = session
         self._title = Words("", "title")
@@ -52,13 +48,18 @@ class HeaderView(pn.viewable.Viewer):
         self._list.on_click(self._toggle_runs)
         self._shared = pn.widgets.Button(label="Gallery", css_classes=["act", "host"], margin=0)
         self._shared.on_click(self._toggle_gallery)
+        self._share = pn.widgets.Button(label="Share", css_classes=["act", "host"], margin=0)
+        self._share.on_click(self._toggle_share)
         self._ready: pn.widgets.Button | None = None
         self._bell = Div(css_classes=["bell"], visible=False)
         self._bell.js_on_change("styles", CustomJS(code=RING))  # a link of Panel's costs walks through the page at every change
-        acts = (FilesView(session), self._shared, self._list, self._host, Words(KEYS, "page-acts"))
+        acts = (FilesView(session), self._share, self._shared, self._list, self._host, page_keys("page"))
         self._row = pn.Row(self._title, *acts, self._bell, css_classes=["header"], margin=0)
         views: tuple[Callable[[Session], pn.viewable.Viewer], ...] = (HostsView, RunsView, GalleryView, ReadyMadeView)
-        self._drawers = Drawers(self._row, {name: partial(view, session) for name, view in zip(DRAWERS, views, strict=True)})
+        makers: dict[str, Callable[[], pn.viewable.Viewer]] = {
+            name: partial(view, session) for name, view in zip(DRAWERS, views, strict=True)
+        }
+        self._drawers = Drawers(self._row, {**makers, SHARE: lambda: ShareView(session, sky)})
         session.param.watch(self._publish_all, "gallery_wished")
         session.param.watch(self._ring, "run")
         session.param.watch(lambda *_: self.refresh(), "run")
@@ -108,6 +109,11 @@ class HeaderView(pn.viewable.Viewer):
     async def _toggle_runs(self, *_: Any) -> None:
         drawer = self._toggle(RUNS)
         if isinstance(drawer, RunsView):
+            await drawer.refresh()
+
+    async def _toggle_share(self, *_: Any) -> None:
+        drawer = self._toggle(SHARE)
+        if isinstance(drawer, ShareView):
             await drawer.refresh()
 
     def _toggle_gallery(self, *_: Any) -> None:

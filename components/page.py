@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from functools import partial
 from typing import Any
 
 import panel as pn
@@ -20,6 +21,7 @@ from components.catalogue_editor import CatalogueEditor
 from components.header import HeaderView
 from components.histogram import HistogramView
 from components.pane_turn import building
+from components.shared_header import SharedHeader
 from components.sky import SkyView
 from components.sources import SourcesView
 from components.spectra import SpectraView
@@ -28,6 +30,7 @@ from components.truth import TruthView
 from components.turn import in_turn
 from dashboard.errors import DashboardError
 from dashboard.session import Session
+from dashboard.visit import Visit
 from dashboard.watcher import watcher
 
 REFRESH_MS = 400
@@ -36,19 +39,20 @@ settings.perform_document_validation = False  # three walks through every new do
 
 
 class Page(pn.viewable.Viewer):
-    """One browser session's page. `session` holds all state."""
+    """One browser session's page. `session` holds all state; `visit` is what the address asked of it."""
 
-    def __init__(self, session: Session, run_id: str = "", **params: Any) -> None:
+    def __init__(self, session: Session, visit: Visit, **params: Any) -> None:
         super().__init__(**params)
-        self._session = session
+        self._session, self._visit = session, visit
         self._loaded = False
-        self._run_id = run_id
-        sky, self._ask = SkyView(session), AskView(session)
+        sky = self._sky = SkyView(session)
+        self._ask = None if session.shared else AskView(session)
         self._side = pn.Column(
             SourcesView(session, sky), HistogramView(session), css_classes=["side"], sizing_mode="stretch_both", margin=0
         )
-        views = (HeaderView(session), self._ask, TruthView(session), sky, self._side, TimeView(session))
-        self._root = pn.Column(*views, css_classes=["page"], sizing_mode="stretch_both", margin=0)
+        header = SharedHeader(session, visit.copied) if session.shared else HeaderView(session, sky)
+        views = (header, self._ask, TruthView(session), sky, self._side, TimeView(session))
+        self._root = pn.Column(*filter(None, views), css_classes=["page"], sizing_mode="stretch_both", margin=0)
         self._spectra: SpectraView | None = None
         self._editor: CatalogueEditor | None = None
         session.param.watch(self._arrange, ["run", "plan", "draft", "product_version"])
@@ -65,25 +69,27 @@ class Page(pn.viewable.Viewer):
     async def _warm(self) -> None:
         """The first batch comes seconds sooner when the worker has been loading while the visitor was choosing."""
         self._loaded = True
-        if self._run_id:
-            await self._open()
         try:
-            self._ask.suggest(await asyncio.to_thread(self._session.suggestions))
-            await asyncio.to_thread(self._session.warm)
+            await self._open()
+            if self._ask is not None:
+                self._ask.suggest(await asyncio.to_thread(self._session.suggestions))
+                await asyncio.to_thread(self._session.warm)
         except DashboardError as error:
-            self._session.refuse(error)
+            in_turn(partial(self._session.refuse, error))
 
     async def _open(self) -> None:
-        """Show the run the address names, once its files have been read: whoever else is served does not wait for them."""
-        try:
-            watch = await asyncio.to_thread(watcher(self._session.settings).watch, self._run_id)
-        except DashboardError as error:
-            self._session.refuse(error)
-            return
+        """Show what the address asks for. A run is shown once its files have been read: whoever else is served does not wait for them."""
+        session, visit = self._session, self._visit
+        values = await asyncio.to_thread(visit.values, session.settings)
+        run_id, view = await asyncio.to_thread(visit.look, session)
+        watch = await asyncio.to_thread(watcher(session.settings).watch, run_id) if run_id else None
 
         def show() -> None:
-            with building():
-                self._session.open(watch.run_id)
+            session.request.param.update(**values)
+            if watch is not None:
+                with building():
+                    session.open(watch.run_id)
+                    self._sky.take_view(view)
 
         in_turn(show)
 
@@ -101,6 +107,7 @@ class Page(pn.viewable.Viewer):
             "energy": present["spectrum"],
             "time": present["lightcurve"],
             "review": session.draft is not None,
+            "shared": session.shared is not None,
         }
         chosen = [mark for mark, holds in marks.items() if holds]
         self._root.css_classes, self._side.css_classes = ["page", *chosen], ["side", *chosen]
@@ -130,8 +137,8 @@ class Page(pn.viewable.Viewer):
             event.obj.param.update(used=None, problem=error.sentence)
 
     def _address(self, event: Any) -> None:
-        """The address names the run, so that it is found again after the browser was closed."""
-        if pn.state.location is None:
+        """The address names the run, so that it is found again after the browser was closed; a link stays what it is."""
+        if pn.state.location is None or self._session.shared is not None:
             return
         if event.new is None:
             pn.state.location.search = ""

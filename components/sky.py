@@ -29,6 +29,7 @@ from dashboard.errors import RequestError
 from dashboard.products.mosaic import Mosaic
 from dashboard.session import Session
 from dashboard.sky_look import PLANES, Limits, SkyLook
+from dashboard.view import View
 from dashboard.watcher import Findings
 
 HINT = "RA, Dec, galactic coordinates, value and exposure under the cursor"
@@ -69,6 +70,7 @@ class SkyView(pn.viewable.Viewer):
         self._figures: list[SkyFigure] = []
         self._built: tuple[Any, ...] = ()
         self._shown: Findings | None = None
+        self._zoom: tuple[float, float, float] | None = None
         self._readout = Div(
             text=HINT,
             tags=[HINT],
@@ -126,6 +128,7 @@ class SkyView(pn.viewable.Viewer):
         if built != self._built:  # sent when it is whole: a change right after could reach the browser first
             self._built = built
             self._readout.text = self._readout.tags[0]
+            self._zoom_in()
             plots = [figure.plot for figure in self._figures]
             picture = plots[0] if len(plots) == 1 else row(plots, sizing_mode="stretch_both")
             self._pane.body = pn.pane.Bokeh(picture, sizing_mode="stretch_both", css_classes=["sky"])
@@ -146,6 +149,27 @@ class SkyView(pn.viewable.Viewer):
         """Bring a position (degrees) to the middle, `half_width` degrees to each side."""
         if self._figures:
             self._figures[0].centre(ra, dec, half_width)
+
+    @property
+    def view(self) -> View:
+        """What is looked at now, as it goes along with a link."""
+        zoom = self._figures[0].looked_at if self._figures else None
+        return View.of_page(self._session.shown, zoom, self.look, self._session.selection)
+
+    def take_view(self, view: View) -> None:
+        """Look at the session's run so, as far as it has what was looked at; the zoom waits for the first map."""
+        session = self._session
+        if view.shown is not None and view.shown in session.mosaics:
+            session.show(view.shown)
+        self._zoom = view.zoom
+        self.look.param.update(**view.look)
+        session.selection.param.update(source=view.source, time_range=view.time_range, energy_range=view.energy_range)
+        self._zoom_in()
+
+    def _zoom_in(self) -> None:
+        if self._zoom is not None and self._figures:
+            zoom, self._zoom = self._zoom, None
+            self.centre(*zoom)
 
     def _maps(self, findings: Findings) -> list[tuple[str, Findings]]:
         """What is shown at once, by name: the chosen band, then others on the same pixels."""

@@ -229,9 +229,19 @@ class SkyFigure:
         """Bring a position (degrees) to the middle, `half_width` degrees to each side."""
         x, y = (float(value) for value in self._mosaic.wcs.wcs_world2pix(ra, dec, 0))
         reach = half_width / float(np.abs(self._mosaic.wcs.pixel_scale_matrix).max())
-        self.plot.x_range.update(start=x - reach, end=x + reach)
+        self.plot.x_range.update(start=x - reach, end=x + reach, tags=["fitted"])  # see assets/square_pixels.js
         self.plot.y_range.update(start=y - reach, end=y + reach)
         self._look_at((x - reach, x + reach), (y - reach, y + reach))
+
+    @property
+    def looked_at(self) -> tuple[float, float, float] | None:
+        """RA and Dec of the middle of what is in view, and half its width, as `centre` takes them (degrees); None while all is seen."""
+        if self._seen() is None:
+            return None
+        x, y = self.plot.x_range, self.plot.y_range
+        ra, dec = (float(value) for value in self._mosaic.wcs.wcs_pix2world((x.start + x.end) / 2, (y.start + y.end) / 2, 0))
+        half = (x.end - x.start) / 2 * float(np.abs(self._mosaic.wcs.pixel_scale_matrix).max())
+        return (round(ra % 360, 4), round(dec, 4), round(half, 4)) if np.isfinite(ra) else None
 
     def _seen(self) -> tuple[float, float, float, float] | None:
         """The part of the map in view, in pixels; None for all of it."""

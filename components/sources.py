@@ -158,7 +158,7 @@ class SourcesView(pn.viewable.Viewer):
             disabled=True,
             formatters={"name": {"type": "html"}, "flux": {"type": "html"}, **numbers},
             editors=dict.fromkeys(frame),  # a cell with an editor, even a disabled one, is a stop of the Tab key
-            selectable="checkbox",
+            selectable=False if self._session.shared else "checkbox",
             layout="fit_columns",
             widths=WIDTHS,
             sizing_mode="stretch_both",
@@ -167,7 +167,7 @@ class SourcesView(pn.viewable.Viewer):
             titles=TITLES,
             header_tooltips={**TOOLTIPS, "flux": f"{self._session.sources.flux_unit}; below: 3 sigma limit"},
             theme="simple",
-            css_classes=["sources", "boxes"],
+            css_classes=["sources", "boxes", *([] if self._session.shared else ["ticks"])],
         )
         self._table.on_click(self._clicked)
         self._table.param.watch(self._offer, "selection")

@@ -126,7 +126,7 @@ class SpectraView(pn.viewable.Viewer):
     def _follow(self, *_: Any) -> None:
         """Show the selected energies, and what can be asked in them."""
         energies = self._session.selection.energy_range
-        self._ask.visible = energies is not None and self._chart is not None
+        self._ask.visible = energies is not None and self._chart is not None and self._session.shared is None
         if energies is not None:
             self._ask.label = f"Light curve in {energies[0]:.3g}–{energies[1]:.3g} keV"
         if self._chart is not None:

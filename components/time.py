@@ -104,7 +104,7 @@ class TimeView(pn.viewable.Viewer):
     def _arrange(self) -> None:
         """One figure below the other."""
         plots = [part for part in (self._chart.plot if self._chart else None, *self._two) if part is not None]
-        self._drag.visible = self._drag_words.visible = self._strips is not None
+        self._drag.visible = self._drag_words.visible = self._strips is not None and self._session.shared is None
         if not plots:
             self._say()
             return

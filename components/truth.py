@@ -104,7 +104,8 @@ class TruthView(pn.viewable.Viewer):
         self._row = pn.Row(self._html, css_classes=["truth-pane"], margin=0)
         self._buttons: dict[str, pn.widgets.Button] = {}
         self._batches: BatchesView | None = None
-        session.param.watch(self._refresh, ["run", "product_version"])  # a run that is opened tells its plan after its state
+        shown = ["run", "product_version", *(["problem"] if session.shared else [])]
+        session.param.watch(self._refresh, shown)  # a run that is opened tells its plan after its state
         self._refresh()
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -113,6 +114,8 @@ class TruthView(pn.viewable.Viewer):
     def _refresh(self, *_: Any) -> None:
         run = self._session.run
         self._html.value = self._line
+        if self._session.shared is not None:
+            return  # who looks by a link has nothing to press
         if run is None:
             for button in self._buttons.values():
                 button.visible = False
@@ -156,4 +159,8 @@ class TruthView(pn.viewable.Viewer):
     @property
     def _line(self) -> str:
         run, look = self._session.run, self._session.look
+        if run is None and self._session.shared is not None:
+            problem = escape(self._session.problem)
+            told = f'<span class="bad" role="alert">{problem}</span>' if problem else '<span class="quiet">Opening the link …</span>'
+            return f'<div class="truth">{told}</div>'
         return truth_line(run, look.plan.jobs, look.plan.coming, permission(look.plan)) if run and look else truth_line(run)

@@ -6,12 +6,11 @@ from assets import asset_path
 from components.incident import reporter
 from components.page import Page
 from components.sheet import Sheet
-from dashboard.identity import Identity
-from dashboard.session import Session
 from dashboard.settings import Settings
+from dashboard.visit import Visit
 
-settings = Settings.from_environment()
-session = Session(settings, Identity.of_visitor(pn.state.user, single_user=settings.single_user))
+visit = Visit.of_arguments(pn.state.session_args)
+session = visit.session(Settings.from_environment(), pn.state.user)
 pn.extension(
     "tabulator",
     design=Sheet,
@@ -22,4 +21,4 @@ pn.extension(
 )
 assert pn.state.curdoc is not None
 with pn.state.curdoc.models.freeze():
-    Page(session, run_id=pn.state.session_args.get("run", [b""])[0].decode()).servable(title="INTEGRAL dashboard")
+    Page(session, visit).servable(title="INTEGRAL dashboard")

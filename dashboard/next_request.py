@@ -14,7 +14,8 @@ from dashboard.products.catalog_api import catalog_to_api
 from dashboard.products.catalog_edits import listed
 from dashboard.products.extraction_list import from_detections
 from dashboard.products.instrument import instrument_of
-from dashboard.request.request import rounded_energy
+from dashboard.request.link import local_files, values_of
+from dashboard.request.request import Request, rounded_energy
 
 LEAST_BAND = 1.0
 """keV; a narrower band is widened around its middle."""
@@ -78,6 +79,17 @@ def extraction_catalog(table: SourceTable, instrument: str, names: Collection[st
     sources = [replace(s, flag=int(s.name in names or (s.ra, s.dec) in places)) for s in model.sources]
     forced = [listed(source.name, source.ra, source.dec, instrument) for source in wanted if source.kind == "forced"]
     return SourceCatalog((*sources, *forced))
+
+
+def request_again(plan: Plan) -> dict[str, Any]:
+    """The request of a run for another one, with the catalogue it was extracted with where the request alone does not tell it."""
+    known = {name: value for name, value in plan.request.items() if name in Request.param}
+    named = local_files(Request.from_dict(known))
+    known |= dict.fromkeys(named, "")
+    if plan.lists and (known.get("make_image") or "api_catalog_file" in named):
+        instrument, catalog = next(iter(plan.lists.items()))
+        known |= catalogue_values(catalog, instrument)
+    return values_of(Request.from_dict(known))
 
 
 def catalogue_values(catalog: SourceCatalog, instrument: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -13,12 +14,14 @@ from dashboard.products.catalog import SourceCatalog
 from dashboard.request.request import Request
 from dashboard.road import extended, prepare
 from dashboard.runs.capacity import refuse_without_room
+from dashboard.runs.links import Link
 from dashboard.runs.process import ensure_worker
 from dashboard.runs.run_state import RunState
 from dashboard.runs.run_view import Event
 from dashboard.runs.store import RunStore
 from dashboard.runs.vault import Vault
 from dashboard.settings import Settings
+from dashboard.view import View
 
 MOST = 40
 """Runs that are listed on the page."""
@@ -143,6 +146,18 @@ class RunActs:
     def tell(self, run: RunState, address: str) -> None:
         """Whom to tell its end by e-mail; "" for nobody."""
         self._store.tell(run.run_id, address)
+
+    def share(self, run: RunState, days: float | None, view: View, name: str = "") -> str:
+        """Make a link to a run that lasts so many days, None for ever; its secret."""
+        return self._store.share(run.run_id, None if days is None else time.time() + days * 86400.0, view.to_json(), name)
+
+    def links(self, run: RunState) -> tuple[Link, ...]:
+        """The links to a run, the newest first."""
+        return self._store.links(run.run_id)
+
+    def revoke(self, link: Link) -> None:
+        """End a link."""
+        self._store.revoke(link.link_id)
 
     def delete(self, run_id: str) -> int:
         """Forget a run and remove its files; the bytes this frees."""

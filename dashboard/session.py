@@ -37,7 +37,7 @@ from dashboard.run_acts import RunActs, extends
 from dashboard.runs.process import ensure_worker, host_for
 from dashboard.runs.run_state import REVIEW, RunState
 from dashboard.runs.run_view import RunView
-from dashboard.runs.shared_run import SharedRun
+from dashboard.runs.shared_run import BY_LINK, SharedRun
 from dashboard.runs.store import RunStore
 from dashboard.selection import Selection
 from dashboard.settings import Settings
@@ -85,6 +85,11 @@ class Session(param.Parameterized):
         self.editing = False
         self.request.param.watch(self._changed, list(self.request.param))
         self.selection.param.watch(lambda *_: self.refresh(), "time_range")
+
+    @property
+    def ticket_holder(self) -> str:
+        """Whom the page's download tickets are made for, see `dashboard.runs.shared_run.seen_by`."""
+        return f"{BY_LINK}{self.shared.link_id}" if self.shared else self.identity.user
 
     @property
     def own(self) -> RunStore:

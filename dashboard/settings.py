@@ -9,6 +9,7 @@
 | INTEGRAL_DASHBOARD_SIMULATED_URL | a running observatory to use instead of starting one | none: one is started |
 | INTEGRAL_DASHBOARD_HOSTS | TOML file of dispatchers, see `dashboard.hosts` | those of the service description |
 | INTEGRAL_DASHBOARD_USERS | "single": who can open the page is the user; "login": users are those of Panel's login | single |
+| INTEGRAL_DASHBOARD_LINKS | "login": who opens a link to a run must have logged in; "open": whoever has it | login |
 | INTEGRAL_DASHBOARD_KEY | secret that seals tokens and signs downloads | a file in the data folder |
 | INTEGRAL_DASHBOARD_QUOTA_GB | most that products may take | none |
 | INTEGRAL_DASHBOARD_KEEP_DAYS | how long runs that ended, and products that no run has, are kept | none: for ever |
@@ -50,6 +51,7 @@ class Settings:
     hosts: Mapping[str, Host] = field(default_factory=known_hosts)
     hosts_file: str = ""
     single_user: bool = True
+    links_open: bool = True
     key: str = field(default="", repr=False)
     quota_bytes: float | None = None
     keep_days: float | None = None
@@ -87,9 +89,11 @@ class Settings:
         env = os.environ if environ is None else environ
         share = Path(env.get("XDG_DATA_HOME") or Path(env.get("HOME", "~")).expanduser() / ".local/share")
         data_dir = Path(env.get("INTEGRAL_DASHBOARD_DATA") or share / "integral-dashboard").expanduser().absolute()
-        hosts_file, users, key = (env.get(f"INTEGRAL_DASHBOARD_{name}", "").strip() for name in ("HOSTS", "USERS", "KEY"))
+        hosts_file, users, links, key = (env.get(f"INTEGRAL_DASHBOARD_{name}", "").strip() for name in ("HOSTS", "USERS", "LINKS", "KEY"))
         if users not in ("", "single", "login"):
             raise SettingsError(f"INTEGRAL_DASHBOARD_USERS is {users[:40]!r}: it must be single or login.")
+        if links not in ("", "open", "login"):
+            raise SettingsError(f"INTEGRAL_DASHBOARD_LINKS is {links[:40]!r}: it must be open or login.")
         if key and len(key) < SHORTEST_KEY:
             raise SettingsError(f"INTEGRAL_DASHBOARD_KEY is too short to protect anything: give at least {SHORTEST_KEY} random characters.")
         log_form = env.get("INTEGRAL_DASHBOARD_LOG", "").strip() or "text"
@@ -108,6 +112,7 @@ class Settings:
             hosts=read_hosts(Path(hosts_file).expanduser()) if hosts_file else known_hosts(),
             hosts_file=hosts_file and str(Path(hosts_file).expanduser().absolute()),
             single_user=users != "login",
+            links_open=users != "login" or links == "open",
             key=key,
             quota_bytes=None if (quota := _amount(env, "INTEGRAL_DASHBOARD_QUOTA_GB", "gigabytes")) is None else quota * 1e9,
             keep_days=_amount(env, "INTEGRAL_DASHBOARD_KEEP_DAYS", "days"),

@@ -25,7 +25,8 @@ from dashboard.routes.ticket import holder, ticket
 from dashboard.runs.products import ProductStore, run_file
 from dashboard.runs.results import load_mosaic, load_sources
 from dashboard.runs.run_state import RunState
-from dashboard.runs.store import RunStore
+from dashboard.runs.run_view import RunView
+from dashboard.runs.shared_run import seen_by
 from dashboard.settings import Settings
 
 CHUNK = 1 << 18
@@ -67,7 +68,7 @@ class Download(RequestHandler):
 
 def _write(settings: Settings, user: str, run_id: str, name: str, file: BinaryIO) -> str:
     """Fill the file, wind it back, and say under which name it is saved."""
-    store = RunStore(settings, user)
+    store = seen_by(settings, user)
     state = store.state(run_id)
     label = f"{'SIMULATED_' if state.simulated else ''}{run_id}"
     if name == EVERYTHING:
@@ -96,6 +97,6 @@ def _of_mosaic(settings: Settings, state: RunState, job: int, what: str) -> byte
         try:
             return ProductStore(settings.storage_url).read(run_file(state.run_id, "mosaic", job, state.sums[job]), Path.read_bytes)
         except ProductError:
-            newest = RunStore(settings).state(state.run_id)  # two versions are kept: a slow reader takes the present one
+            newest = RunView(settings).state(state.run_id)  # two versions are kept: a slow reader takes the present one
             return ProductStore(settings.storage_url).read(run_file(state.run_id, "mosaic", job, newest.sums[job]), Path.read_bytes)
     return SOURCE_FORMS[what](load_sources(settings, state, job), mosaic.provenance.origin).encode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -15,6 +15,9 @@ from dashboard.runs.run_state import RunState
 from dashboard.runs.run_view import RunView
 from dashboard.runs.schema import runs
 from dashboard.settings import Settings
+
+BY_LINK: Final = "link:"
+"""Begins the name of who holds a download ticket by a link, before the link's id."""
 
 
 class SharedRun(RunView):
@@ -65,6 +68,13 @@ class SharedRun(RunView):
         except RunNotFound:
             link_of(connection, self.link_id, self._clock())  # says it when the link is the reason
             raise
+
+
+def seen_by(settings: Settings, holder: str) -> RunView:
+    """The runs that the holder of a download ticket may see: a user's, or the one of a link."""
+    if holder.startswith(BY_LINK):
+        return SharedRun(settings, holder.removeprefix(BY_LINK))
+    return RunView(settings, holder)
 
 
 def without_owner(state: RunState) -> RunState:

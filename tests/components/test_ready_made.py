@@ -17,6 +17,7 @@ from panel.widgets import Button
 from components.elements.ready_made import ready_columns
 from components.header import HeaderView
 from components.ready_made import NOTHING, ReadyMadeView
+from components.sky import SkyView
 from components.words import Words
 from dashboard.archive.ready_made import ReadyLightCurve
 from dashboard.identity import Identity
@@ -131,7 +132,7 @@ def test_the_header_offers_it_for_real_hosts_alone_and_asks_nobody_before_it_is_
     def buttons(view: HeaderView) -> list[str]:
         return [each.label for each in parts(view, Button) if each.visible and each.label == "ISLA"]
 
-    header = HeaderView(session)
+    header = HeaderView(session, SkyView(session))
     assert buttons(header) == ["ISLA"]
     assert isla.asked == []
     (door,) = (each for each in parts(header, Button) if each.label == "ISLA")
@@ -141,7 +142,8 @@ def test_the_header_offers_it_for_real_hosts_alone_and_asks_nobody_before_it_is_
     session.request.host_type = "simulated"
     assert buttons(header) == []
     assert not any(each.visible for each in parts(header, pn.Column) if "ready" in each.css_classes)
-    assert buttons(HeaderView(Session(session.settings, Identity()))) == []
+    another = Session(session.settings, Identity())
+    assert buttons(HeaderView(another, SkyView(another))) == []
 
 
 def test_many_points_are_thinned_to_what_a_screen_shows() -> None:
