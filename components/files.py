@@ -7,7 +7,7 @@ from typing import Any
 import panel as pn
 
 from components.words import Words
-from dashboard.routes.download import EVERYTHING, OF_A_MOSAIC, address
+from dashboard.routes.download import EVERYTHING, OF_A_MOSAIC, REPORT, address
 from dashboard.session import Session
 
 LABELS = {
@@ -16,6 +16,7 @@ LABELS = {
     "sources.csv": "CSV",
     "sources.vot": "VOTable",
     "sources.reg": "DS9 regions",
+    REPORT: "report",
     EVERYTHING: "everything",
 }
 
@@ -44,5 +45,5 @@ class FilesView(pn.viewable.Viewer):
         self._links.value = "".join(
             f'<a href="{address(session.settings, session.ticket_holder, run.run_id, name)}" download title="Download {what}">'
             f"{LABELS[what]} ↓</a>"
-            for name, what in {**names, EVERYTHING: EVERYTHING}.items()
+            for name, what in {**names, REPORT: REPORT, EVERYTHING: EVERYTHING}.items()
         )

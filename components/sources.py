@@ -184,6 +184,8 @@ class SourcesView(pn.viewable.Viewer):
 
     def _offer(self, event: Any) -> None:
         """What can be asked of the sources whose boxes are ticked; those that are filtered away stay so."""
+        if self._session.shared is not None:
+            return  # the page of a shared run offers no boxes: a browser that ticks one all the same gets nothing
         shown = [source.name for source in self._rows]
         self._ticked = self._ticked.difference(shown) | {shown[row] for row in event.new if row < len(shown)}
         if not self._acts:

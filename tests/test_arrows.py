@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "notices": {"dispatcher"},
     "gallery": {"request", "plan", "dispatcher", "products", "analysis", "runs", "export"},
     "observatory": set(),
-    "routes": {"runs", "export", "products", "bundle"},
+    "routes": {"runs", "export", "products", "bundle", "report"},
 }
 PAGE_LIBRARIES = {"panel", "bokeh", "holoviews"}
 HTTP_LIBRARIES = {"httpx", "requests", "urllib3", "astroquery", "pyvo", "aiohttp"}

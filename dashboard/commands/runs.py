@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dashboard.commands import sharing
 from dashboard.commands.asking import add_screening_option, add_token_option, planned, standing, watch
 from dashboard.commands.exit_codes import OK
 from dashboard.errors import RequestError
@@ -66,6 +67,7 @@ def add_to(commands: Any) -> None:
     add("rename", _rename, "call it otherwise").add_argument("name")
     add("pin", lambda options: _pin(options, True), "never remove it by retention")
     add("unpin", lambda options: _pin(options, False), "give it free again")
+    sharing.add_to_runs(add)
     delete = add("delete", _delete, "forget it and remove its files; asks first")
     delete.add_argument("--yes", action="store_true", help="do not ask")
     for command in (start, retry, extend, exclude):

@@ -21,7 +21,7 @@ def add_to(commands: Any) -> None:
     serve.add_argument("--port", type=int, default=5006)
     serve.add_argument("--address", default="127.0.0.1")
     serve.add_argument("--workers", type=int, help="workers to see to here; 0: only watch (default: INTEGRAL_DASHBOARD_WORKERS, or 1)")
-    serve.add_argument("rest", nargs=argparse.REMAINDER, help="further options of panel serve")
+    serve.add_argument("rest", nargs=argparse.REMAINDER, help="after --: further options of panel serve")
     serve.set_defaults(act=_serve)
     worker = commands.add_parser("worker", help="work on runs in the foreground, until interrupted; on PostgreSQL beside others")
     worker.set_defaults(act=_worker)
@@ -43,10 +43,10 @@ def _serve(options: argparse.Namespace) -> NoReturn:
     if settings.mail_url:
         mail_server(settings.mail_url)
     if not settings.single_user and not any("auth" in word for word in options.rest):
-        raise SettingsError("INTEGRAL_DASHBOARD_USERS is login, but no login is switched on: add --basic-auth or --oauth-provider.")
+        raise SettingsError("INTEGRAL_DASHBOARD_USERS is login, but no login is switched on: add -- --basic-auth or -- --oauth-provider.")
     app = Path(__file__).parents[1] / "app.py"
     command = [sys.executable, "-m", "panel", "serve", str(app), "--port", str(options.port), "--address", options.address]
-    command += ["--index", "app", "--plugins", "dashboard.routes.server", *options.rest]
+    command += ["--index", "app", "--plugins", "dashboard.routes.server", *(word for word in options.rest if word != "--")]
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # fits are small: threads that wait for each other cost more than they save
     os.execv(sys.executable, command)
 

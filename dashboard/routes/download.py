@@ -3,6 +3,7 @@
 | name | what it is |
 |---|---|
 | `all.zip` | everything there is of the run, a folder for each job |
+| `report.html` | figures, tables, method and provenance in one file |
 | `<n>-mosaic.fits` | the mosaic of job n |
 | `<n>-sources.ecsv`, `.csv`, `.vot`, `.reg` | its sources |
 """
@@ -21,6 +22,7 @@ from tornado.web import HTTPError, RequestHandler
 from dashboard.bundle import folder_name, write_archive
 from dashboard.errors import DashboardError, ProductError, RunNotFound
 from dashboard.export.tables import SOURCE_FORMS
+from dashboard.report import report
 from dashboard.routes.ticket import holder, ticket
 from dashboard.runs.products import ProductStore, run_file
 from dashboard.runs.results import load_mosaic, load_sources
@@ -30,9 +32,9 @@ from dashboard.runs.shared_run import seen_by
 from dashboard.settings import Settings
 
 CHUNK = 1 << 18
-EVERYTHING = "all.zip"
+EVERYTHING, REPORT = "all.zip", "report.html"
 OF_A_MOSAIC = ("mosaic.fits", *SOURCE_FORMS)
-KINDS = {".fits": "application/fits", ".zip": "application/zip"}
+KINDS = {".fits": "application/fits", ".zip": "application/zip", ".html": "text/html; charset=utf-8"}
 
 
 def address(settings: Settings, user: str, run_id: str, name: str) -> str:
@@ -79,6 +81,9 @@ def _write(settings: Settings, user: str, run_id: str, name: str, file: BinaryIO
                 while chunk := archive.read(CHUNK):
                     file.write(chunk)
         saved_as = f"{label}.zip"
+    elif name == REPORT:
+        file.write(report(settings, store, state).encode())
+        saved_as = f"{label}_{REPORT}"
     else:
         number, _, what = name.partition("-")
         plan = store.plan(run_id)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from dashboard.report import report
 from dashboard.runs.store import RunStore
 from tests.browser.conftest import VIEW, Served, Visitor
 from tests.waiting import wait_until
@@ -113,3 +115,23 @@ def test_addresses_that_open_nothing_say_so(site: Served, visitor: Visitor) -> N
     expect(visitor.page.get_by_text("This link opens no run")).to_be_visible(timeout=60_000)
     visitor.open(f"{site.url}?ask=%3Cscript%3E")
     expect(visitor.page.get_by_text("This link holds no request").first).to_be_visible(timeout=20_000)
+
+
+@pytest.mark.slow
+def test_the_report_is_read_without_network_and_without_scripts(site: Served, finished: str, browser: Browser, tmp_path: Path) -> None:
+    store = RunStore(site.settings)
+    file = tmp_path / "report.html"
+    file.write_text(report(site.settings, store, store.state(finished.partition("run=")[2])))
+    context = browser.new_context(offline=True, java_script_enabled=False)
+    page, asked = context.new_page(), []
+    complaints: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto(file.as_uri())
+    expect(page.get_by_role("heading", name="Method")).to_be_visible()
+    expect(page.get_by_role("cell", name="Crab", exact=True).first).to_be_visible()
+    expect(page.get_by_text("SIMULATED", exact=True)).to_be_visible()
+    assert page.get_by_role("img").first.bounding_box()["height"] > 300  # type: ignore[index]
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert complaints == [], "the file keeps to its own policy"
+    context.close()
