@@ -27,6 +27,7 @@ _NAME: Final = r"[\w-]{0,40}(?:token|passw(?:or)?d|secret|(?:api|access)_?key|au
 _PATTERNS: Final = (
     # JSON web tokens, RFC 7519: three parts in base64url, the first an object
     (re.compile(r"\bey[\w-]{6,}\.[\w-]{4,}\.[\w-]*|\b[\w-]{20,}\.[\w-]{20,}\.[\w-]{20,}"), MASK),
+    (re.compile(r"(?<=[?&])(link|copy|ticket)=[^\s&#'\")]+"), rf"\1={MASK}"),  # what opens something for whoever has the address
     (re.compile(r"(?<=://)([^\s/:@'\"]*):[^\s/'\"]+@"), rf"\1:{MASK}@"),
     (re.compile(rf"(?i)\b({_NAME}(?:=|%3D))[^\s&;,'\")\]}}]+"), rf"\1{MASK}"),
     (re.compile(rf"(?i)((['\"]){_NAME}\2\s*[:,]\s*[\[(]*b?(['\"])).*?(?<!\\)\3"), rf"\1{MASK}\3"),

@@ -7,7 +7,6 @@ long and are called in a thread; what they return is then assigned in the sessio
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 import param
@@ -104,12 +103,12 @@ class Session(param.Parameterized):
             raise NotAuthorized("This page shows a run shared by link: it can be looked at. Copy it into a request of your own to go on.")
         return self.store
 
-    @cached_property
+    @property
     def acts(self) -> RunActs:
         """On the user's runs; raises as `own`."""
         return RunActs(self.settings, self.own, self.account)
 
-    @cached_property
+    @property
     def jobs(self) -> JobActs:
         """On the user's jobs at a host; raises as `own`."""
         return JobActs(self.settings, self.own, self.identity, self.account)

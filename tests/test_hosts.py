@@ -184,6 +184,21 @@ def test_other_users_are_refused(users: str) -> None:
     assert users in caught.value.sentence
 
 
+@pytest.mark.parametrize(
+    ("users", "links", "opened"),
+    [("", "", True), ("single", "login", True), ("login", "", False), ("login", "login", False), ("login", " open ", True)],
+)
+def test_who_may_open_a_link(users: str, links: str, opened: bool) -> None:
+    """Without logins there is nobody to ask for one."""
+    read = Settings.from_environment({"INTEGRAL_DASHBOARD_USERS": users, "INTEGRAL_DASHBOARD_LINKS": links})
+    assert read.links_open is opened
+
+
+def test_links_for_others_are_refused() -> None:
+    with pytest.raises(SettingsError, match="INTEGRAL_DASHBOARD_LINKS is 'all': it must be open or login"):
+        Settings.from_environment({"INTEGRAL_DASHBOARD_LINKS": "all"})
+
+
 def test_a_key_that_protects_nothing_is_refused_and_never_shown() -> None:
     short = KEY[: SHORTEST_KEY - 1]
     with pytest.raises(SettingsError, match="INTEGRAL_DASHBOARD_KEY") as caught:

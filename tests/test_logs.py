@@ -91,6 +91,8 @@ def test_no_secret_is_written_wherever_it_comes_from(form: Callable[[Redactor], 
     ("text", "clean"),
     [
         ("GET https://host/run?token=abc&scw=1", f"GET https://host/run?token={MASK}&scw=1"),
+        ("403 GET /app?link=abc_-d (::1) 2ms", f"403 GET /app?link={MASK} (::1) 2ms"),
+        ("404 GET /download/r/all.zip?a=1&ticket=ada.1.ff&b=2", f"404 GET /download/r/all.zip?a=1&ticket={MASK}&b=2"),
         ("oda_token=abc, password=def", f"oda_token={MASK}, password={MASK}"),
         ("{'token': 'abc', 'T1': 5}", f"{{'token': '{MASK}', 'T1': 5}}"),
         ('{"api_key": "abc", "n": 1}', f'{{"api_key": "{MASK}", "n": 1}}'),

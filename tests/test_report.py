@@ -19,7 +19,7 @@ from dashboard.runs.shared_run import SharedRun
 from dashboard.runs.store import RunStore
 from tests.combine.curves import curve
 from tests.published import PublishedRun
-from tests.routes.test_download import fetch
+from tests.routes.web import fetch
 from tests.runs.sky_dispatcher import plan_of, settings_in
 from tests.spectra import spectrum
 from tests.test_range_look import plan_of_three

@@ -23,7 +23,7 @@ from dashboard.settings import Settings
 from dashboard.view import View
 from dashboard.visit import Visit
 from tests.published import PublishedRun
-from tests.routes.test_download import fetch
+from tests.routes.web import fetch
 from tests.runs.sky_dispatcher import plan_of, settings_in
 from tests.signed import signed
 from tests.waiting import wait_until
