@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from dashboard.certificates import trusted
 from dashboard.errors import ArchiveUnavailable
 from dashboard.hosts import Host
 
@@ -112,7 +113,7 @@ class WebService:
         timeout = httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
         if self.client is not None:
             return self._read(self.client, url, params, timeout)
-        with httpx.Client(follow_redirects=True) as client:
+        with httpx.Client(follow_redirects=True, verify=trusted()) as client:
             return self._read(client, url, params, timeout)
 
     def _read(self, client: httpx.Client, url: str, params: Mapping[str, str] | None, timeout: httpx.Timeout) -> httpx.Response:

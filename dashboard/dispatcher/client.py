@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 import httpx
 from oda_api import api
 
+from dashboard.certificates import trusted
 from dashboard.dispatcher.document import parse
 from dashboard.dispatcher.failure import refusal
 from dashboard.dispatcher.token import redact
@@ -153,7 +154,12 @@ class DispatcherClient(api.DispatcherAPI):
         ends, content, begun = self._clock() + self._whole_seconds, bytearray(), False
         try:
             with httpx.stream(
-                "POST", f"{self.url}/{self.run_analysis_handle}", content=form, headers=_FORM, timeout=self.timeout
+                "POST",
+                f"{self.url}/{self.run_analysis_handle}",
+                content=form,
+                headers=_FORM,
+                timeout=self.timeout,
+                verify=trusted(),
             ) as response:
                 begun = True
                 for piece in response.iter_bytes():

@@ -17,6 +17,7 @@ from typing import IO, Any, Final
 
 import httpx
 
+from dashboard.certificates import trusted
 from dashboard.dispatcher.failure import plain, refusal
 from dashboard.dispatcher.token import redact
 from dashboard.dispatcher.tries import Moved, with_tries
@@ -105,7 +106,7 @@ class GalleryDoor:
         limits = httpx.Timeout(self.host.request_seconds, connect=CONNECT_SECONDS)
         name = self.host.name
         with ExitStack() as stack:
-            client = self.client or stack.enter_context(httpx.Client())
+            client = self.client or stack.enter_context(httpx.Client(verify=trusted()))
             opened = [(part, (path.name, stack.enter_context(path.open("rb")))) for part, path in files]
             try:
                 response = self._sent(client, url, fields, opened, limits)

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import httpx
 
+from dashboard.certificates import trusted
 from dashboard.dispatcher.failure import plain, refusal
 from dashboard.dispatcher.job_record import HostJob, read_records
 from dashboard.dispatcher.token import redact
@@ -160,7 +161,7 @@ class JobsDoor:
         ends = self.clock() + limit + CONNECT_SECONDS
         timeout = httpx.Timeout(limit, connect=CONNECT_SECONDS)
         with ExitStack() as stack:
-            client = self.client or stack.enter_context(httpx.Client())
+            client = self.client or stack.enter_context(httpx.Client(verify=trusted()))
             sent = client.stream(method, url, params=query, data=form, timeout=timeout, follow_redirects=False)
             response = stack.enter_context(sent)
             if response.is_redirect:
