@@ -120,6 +120,7 @@ def test_a_file_that_holds_no_token_is_refused_at_once(ask: Ask, settings: Setti
     assert b"secret-that-is-no-token" not in written
 
 
+@pytest.mark.slow
 def test_interrupt_keeps_what_is_done(settings: Settings, observatory: Observatory, tmp_path: Path) -> None:
     observatory.knobs(time_per_scw=0.2)
     (tmp_path / "request.json").write_text(json.dumps({**CRAB, "T2": "2009-03-20T00:00:00", "s_max": 20}))

@@ -116,6 +116,7 @@ def test_a_run_is_changed_from_the_command_line(do: Do, settings: Settings, tmp_
     assert do("list") == []
 
 
+@pytest.mark.slow
 def test_failed_batches_are_retried_all_or_one(do: Do, settings: Settings, tmp_path: Path, observatory: Observatory) -> None:
     observatory.knobs(fail_first={"jobs": 2, "submissions": 4, "kind": "backend"})
     store = RunStore(settings)

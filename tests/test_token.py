@@ -147,6 +147,7 @@ def test_no_byte_of_the_token_is_written_whatever_fails(
     assert not any(form.decode("utf-8", "replace") in told for form in forms(given))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_a_token_that_dies_on_the_way_is_named_and_not_written(session: Session, form: str) -> None:
     """Given while it was good, it has expired when the batch is asked: the run waits for another."""

@@ -44,6 +44,7 @@ def assert_complete(amplitudes: FloatImage, found: FloatImage, truth: FloatImage
     assert len(found) / len(amplitudes) >= share
 
 
+@pytest.mark.slow
 def test_200_sources_of_2000_by_2000_pixels_are_all_found_and_nothing_else() -> None:
     rng = np.random.default_rng(20)
     shape = (2000, 2000)

@@ -77,6 +77,7 @@ def fail_first(observatory: Observatory, since: Difference, jobs: int, submissio
     observatory.knobs(fail_first={"jobs": since.jobs_before + jobs, "submissions": submissions, "kind": kind})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "low"), [("500", 20), ("502", 21), ("hang", 22), ("truncated", 23), ("backend", 24), ("lock", 25)])
 def test_what_fails_is_asked_again_and_nothing_else_is(
     settings: Settings, observatory: Observatory, since: Difference, kind: str, low: int
@@ -134,6 +135,7 @@ def test_callbacks_that_are_lost_from_the_start_cost_the_time_limit(
     assert since.submissions == len(store.state(run_id).batches) + 2
 
 
+@pytest.mark.slow
 def test_a_restarted_server_hears_nothing_of_what_ran_until_it_is_sent_again(
     settings: Settings, observatory: Observatory, since: Difference
 ) -> None:
@@ -168,6 +170,7 @@ def mortal() -> Iterator[Restartable]:
     end_children()
 
 
+@pytest.mark.slow
 def test_a_server_that_comes_back_without_its_memory_is_asked_again(tmp_path: Path, mortal: Restartable) -> None:
     url = mortal.start(tmp_path, time_per_scw=1.0).url
     settings = deployed(tmp_path / "data", url)
@@ -192,6 +195,7 @@ def tampered(plan: Plan, number: int, **values: object) -> Plan:
     return replace(plan, batches=tuple(wrong if one is batch else one for one in plan.batches), jobs=(replace(job, batch_ids=ids),))
 
 
+@pytest.mark.slow
 def test_a_refused_parameter_is_told_in_the_words_of_the_server_and_not_sent_again(settings: Settings, since: Difference) -> None:
     store, run_id = started(settings, tampered(planned(settings, E1_keV=31.0), 2, E2_keV=5000.0))
     state = wait_for_run(store, run_id)
@@ -203,6 +207,7 @@ def test_a_refused_parameter_is_told_in_the_words_of_the_server_and_not_sent_aga
     assert since.submissions == len(state.batches) - 1
 
 
+@pytest.mark.slow
 def test_a_role_that_is_missing_is_named_and_helps_when_it_is_there(settings: Settings, since: Difference) -> None:
     """Handed to the store without the check that comes before it."""
     store = RunStore(settings, "ada")

@@ -31,6 +31,7 @@ def extended(made: Plan, count: int, **selection: Any) -> Plan:
     return replanned(made, request, {name: windows(count) for name in request.instruments})
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(st.integers(1, 400), st.integers(0, 200), st.integers(1, 60))
 def test_a_longer_interval_asks_again_two_batches_a_job_at_most(count: int, more: int, s_max: int) -> None:

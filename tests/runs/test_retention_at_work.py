@@ -41,6 +41,7 @@ def run_to_its_end(settings: Settings, rights: str = "public") -> RunState:
     return wait_for_run(store, run_id, 60.0, lambda _: ensure_worker(settings))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rights", ["public", "all-private"])
 def test_what_was_removed_is_asked_again_by_the_next_run_that_needs_it(settings: Settings, dispatcher: SkyDispatcher, rights: str) -> None:
     products, kept = ProductStore(settings.storage_url), plan_of(2, integral_data_rights=rights).batches[0]
@@ -80,6 +81,7 @@ def workflows(settings: Settings) -> set[str]:
         client.destroy()
 
 
+@pytest.mark.slow
 def test_the_worker_applies_the_deployments_retention(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTEGRAL_DASHBOARD_KEEP_DAYS", "30")
     store, products = RunStore(settings), ProductStore(settings.storage_url)

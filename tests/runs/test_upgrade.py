@@ -199,6 +199,7 @@ def _open_at_once(data_dir: Path, ready: Any, go: Any, answers: Any) -> None:
     answers.put(len(RunStore(settings).list_runs()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("old", [True, False], ids=["old", "new"])
 def test_processes_that_open_a_database_at_the_same_time_all_succeed(settings: Settings, old: bool) -> None:
     if old:

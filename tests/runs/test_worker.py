@@ -75,6 +75,7 @@ def assert_undisturbed(settings: Settings, store: RunStore, state: RunState) -> 
     np.testing.assert_allclose(mosaic.significance, expected.significance, rtol=1e-6, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_a_run_with_faults_from_start_to_end(settings: Settings, dispatcher: SkyDispatcher, monkeypatch: pytest.MonkeyPatch) -> None:
     store, plan = RunStore(settings), plan_of(16)

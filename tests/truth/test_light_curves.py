@@ -46,6 +46,7 @@ def test_the_orbit_of_vela_x_1_is_found(vela: LightCurve) -> None:
     assert best == pytest.approx(VELA_PERIOD, abs=0.003)
 
 
+@pytest.mark.slow
 def test_the_eclipse_of_vela_x_1_is_found_in_its_place(vela: LightCurve) -> None:
     period = 1 / np.arange(1 / 9.3, 1 / 8.6, 0.02 / np.ptp(vela.time))
     found = BoxLeastSquares(vela.time, vela.rate, vela.error).power(period, 1.7)

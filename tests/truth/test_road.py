@@ -127,6 +127,7 @@ def test_an_image_gives_the_catalogue_and_that_the_spectra_and_light_curves(sett
         assert np.hypot.reduce(curve.rate / curve.error) > 7
 
 
+@pytest.mark.slow
 def test_a_review_stops_the_run_and_goes_on_with_what_its_owner_wants_also_after_a_kill(settings: Settings, sky: Observatory) -> None:
     values = {"product": ["mosaic", "spectrum"], "instrument": "isgri", "radius": 6.0, "E1_keV": 30.0, "E2_keV": 60.0}
     store, run_id = started(settings, **values, **FROM_IMAGE, review_catalog=True)
