@@ -15,7 +15,8 @@ test: $(VENV)/.test chromium lint
 	$(BIN)/python -m pytest -m "not slow" tests/browser
 
 test-slow: $(VENV)/.test chromium
-	$(BIN)/python -m pytest -m slow --timeout 1800
+	$(BIN)/python -m pytest -m slow --timeout 1800 --ignore tests/browser -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m slow --timeout 1800 tests/browser
 
 # The contract that the simulated observatory keeps, against the real services: needs network, and ODA_TOKEN for what takes a token.
 .PHONY: test-live
