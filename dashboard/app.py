@@ -3,6 +3,7 @@
 import panel as pn
 
 from assets import asset_path
+from components.entrance import visitor
 from components.incident import reporter
 from components.page import Page
 from components.sheet import Sheet
@@ -10,7 +11,7 @@ from dashboard.settings import Settings
 from dashboard.visit import Visit
 
 visit = Visit.of_arguments(pn.state.session_args)
-session = visit.session(Settings.from_environment(), pn.state.user)
+session = visit.session(Settings.from_environment(), visitor())
 pn.extension(
     "tabulator",
     design=Sheet,

@@ -19,7 +19,7 @@ from dashboard.catalog_draft import CatalogDraft
 from dashboard.errors import DashboardError, LinkEnded, NotAuthorized, RequestError
 from dashboard.examples import EXAMPLES, RESET
 from dashboard.host_board import host_board
-from dashboard.identity import Identity
+from dashboard.identity import BY_LINK, Identity
 from dashboard.job_acts import JobActs
 from dashboard.next_request import catalogue_values
 from dashboard.plan.job import Coming, Job
@@ -36,7 +36,7 @@ from dashboard.run_acts import RunActs, extends
 from dashboard.runs.process import ensure_worker, host_for
 from dashboard.runs.run_state import REVIEW, RunState
 from dashboard.runs.run_view import RunView
-from dashboard.runs.shared_run import BY_LINK, SharedRun
+from dashboard.runs.shared_run import SharedRun
 from dashboard.runs.store import RunStore
 from dashboard.selection import Selection
 from dashboard.settings import Settings

@@ -8,7 +8,10 @@
 | INTEGRAL_DASHBOARD_WORKERS | workers that page and command line see to here; 0: only watch | 1 |
 | INTEGRAL_DASHBOARD_SIMULATED_URL | a running observatory to use instead of starting one | none: one is started |
 | INTEGRAL_DASHBOARD_HOSTS | TOML file of dispatchers, see `dashboard.hosts` | those of the service description |
-| INTEGRAL_DASHBOARD_USERS | "single": who can open the page is the user; "login": users are those of Panel's login | single |
+| INTEGRAL_DASHBOARD_USERS | "single": who can open the page is it; "login": those of Panel's login; "header": a proxy names them | single |
+| INTEGRAL_DASHBOARD_USER_HEADER | with "header": in which header | X-Forwarded-User |
+| INTEGRAL_DASHBOARD_PROXIES | with "header": addresses and networks, commas between, of proxies that are believed | this machine |
+| INTEGRAL_DASHBOARD_ADMINS | users, commas between, who see the load of the deployment and may pause hosts | none |
 | INTEGRAL_DASHBOARD_LINKS | "login": who opens a link to a run must have logged in; "open": whoever has it | login |
 | INTEGRAL_DASHBOARD_KEY | secret that seals tokens and signs downloads | a file in the data folder |
 | INTEGRAL_DASHBOARD_QUOTA_GB | most that products may take | none |
@@ -24,6 +27,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -37,6 +41,8 @@ from dashboard.hosts import Host, known_hosts, read_hosts
 SHORTEST_KEY = 32
 SHORTEST_METRICS_TOKEN = 16
 MOST_WORKERS = 64
+THIS_MACHINE = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,9 @@ class Settings:
     hosts_file: str = ""
     single_user: bool = True
     links_open: bool = True
+    user_header: str = ""
+    proxies: tuple[Network, ...] = ()
+    administrators: frozenset[str] = frozenset()
     key: str = field(default="", repr=False)
     quota_bytes: float | None = None
     keep_days: float | None = None
@@ -90,10 +99,12 @@ class Settings:
         share = Path(env.get("XDG_DATA_HOME") or Path(env.get("HOME", "~")).expanduser() / ".local/share")
         data_dir = Path(env.get("INTEGRAL_DASHBOARD_DATA") or share / "integral-dashboard").expanduser().absolute()
         hosts_file, users, links, key = (env.get(f"INTEGRAL_DASHBOARD_{name}", "").strip() for name in ("HOSTS", "USERS", "LINKS", "KEY"))
-        if users not in ("", "single", "login"):
-            raise SettingsError(f"INTEGRAL_DASHBOARD_USERS is {users[:40]!r}: it must be single or login.")
+        if users not in ("", "single", "login", "header"):
+            raise SettingsError(f"INTEGRAL_DASHBOARD_USERS is {users[:40]!r}: it must be single, login or header.")
         if links not in ("", "open", "login"):
             raise SettingsError(f"INTEGRAL_DASHBOARD_LINKS is {links[:40]!r}: it must be open or login.")
+        if links == "open" and users == "header":
+            raise SettingsError("INTEGRAL_DASHBOARD_LINKS is open, but the proxy names a user with every request: leave it at login.")
         if key and len(key) < SHORTEST_KEY:
             raise SettingsError(f"INTEGRAL_DASHBOARD_KEY is too short to protect anything: give at least {SHORTEST_KEY} random characters.")
         log_form = env.get("INTEGRAL_DASHBOARD_LOG", "").strip() or "text"
@@ -111,8 +122,11 @@ class Settings:
             catalog_hosts=frozenset(env.get("INTEGRAL_DASHBOARD_CATALOG_HOSTS", "").lower().replace(",", " ").split()),
             hosts=read_hosts(Path(hosts_file).expanduser()) if hosts_file else known_hosts(),
             hosts_file=hosts_file and str(Path(hosts_file).expanduser().absolute()),
-            single_user=users != "login",
-            links_open=users != "login" or links == "open",
+            single_user=users in ("", "single"),
+            links_open=users in ("", "single") or links == "open",
+            user_header=_header(env.get("INTEGRAL_DASHBOARD_USER_HEADER", "").strip() or "X-Forwarded-User") if users == "header" else "",
+            proxies=_networks(env.get("INTEGRAL_DASHBOARD_PROXIES", "")) if users == "header" else (),
+            administrators=frozenset(filter(None, map(str.strip, env.get("INTEGRAL_DASHBOARD_ADMINS", "").split(",")))),
             key=key,
             quota_bytes=None if (quota := _amount(env, "INTEGRAL_DASHBOARD_QUOTA_GB", "gigabytes")) is None else quota * 1e9,
             keep_days=_amount(env, "INTEGRAL_DASHBOARD_KEEP_DAYS", "days"),
@@ -136,6 +150,21 @@ def _password(url: str) -> str:
     """The password in an address, as it is written there; "" for none."""
     user, separator, _ = re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")
     return user.partition(":")[2] if separator else ""
+
+
+def _header(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]+", name):
+        raise SettingsError(f"INTEGRAL_DASHBOARD_USER_HEADER is {name[:40]!r}: a header's name has letters, digits and - only.")
+    return name
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(word) for word in text.replace(",", " ").split()) or THIS_MACHINE
+    except ValueError as error:
+        raise SettingsError(
+            f"INTEGRAL_DASHBOARD_PROXIES: {error}. Give addresses (192.0.2.7) or networks (192.0.2.0/24), with commas between."
+        ) from None
 
 
 def _workers(text: str, *, on_sqlite: bool) -> int:

@@ -42,8 +42,8 @@ class Visit:
         given = {name: arguments[name][0].decode(errors="replace") for name in ("run", "link", "copy", "ask") if arguments.get(name)}
         return cls(link=given["link"]) if given.get("link") else cls(**given)
 
-    def session(self, settings: Settings, login: str | None) -> Session:
-        """The session of who comes so.
+    def identity(self, settings: Settings, login: str | None) -> Identity:
+        """As whom somebody comes so.
 
         Parameters
         ----------
@@ -58,9 +58,14 @@ class Visit:
             When a login is needed and there is none.
         """
         if self.link and settings.links_open:
-            return Session(settings, VIEWER, SharedRun.of_secret(settings, self.link))
+            return VIEWER
         identity = Identity.of_visitor(login, single_user=settings.single_user)
-        return Session(settings, VIEWER, SharedRun.of_secret(settings, self.link)) if self.link else Session(settings, identity)
+        return VIEWER if self.link else identity
+
+    def session(self, settings: Settings, login: str | None) -> Session:
+        """The session of who comes so; parameters and errors as in `identity`."""
+        identity = self.identity(settings, login)
+        return Session(settings, identity, SharedRun.of_secret(settings, self.link) if self.link else None)
 
     def look(self, session: Session) -> tuple[str, View]:
         """Blocking: id of the run to look at, "" for none, and how.

@@ -11,7 +11,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from dashboard.combine.grid import Grid
-from dashboard.identity import Identity
+from dashboard.identity import LOCAL, Identity
 from dashboard.plan.plan import Plan
 from dashboard.products.catalog import MeasuredSource, SourceTable
 from dashboard.products.light_curve import LightCurveSet
@@ -42,9 +42,10 @@ class PublishedRun:
     plan: Plan
     run_id: str = ""
     version: int = 0
+    owner: str = LOCAL
 
     def __post_init__(self) -> None:
-        self.run_id = RunStore(self.settings).start(self.plan, Identity())
+        self.run_id = RunStore(self.settings).start(self.plan, Identity(self.owner))
 
     def publish(self, job: int, product: Any) -> None:
         """A mosaic, or one of this flux, with the Crab in it; or spectra, or light curves."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dashboard.commands.exit_codes import OK
-from dashboard.errors import SettingsError
+from dashboard.commands.login import defaults_of_login, refuse_open_door, secrets_of_login
 from dashboard.notices.mail_server import mail_server
 from dashboard.settings import Settings
 
@@ -20,6 +20,9 @@ def add_to(commands: Any) -> None:
     serve = commands.add_parser("serve", help="open the dashboard on this machine")
     serve.add_argument("--port", type=int, default=5006)
     serve.add_argument("--address", default="127.0.0.1")
+    serve.add_argument(
+        "--everyone", action="store_true", help="without users, yet for other machines: whoever reaches it may do everything"
+    )
     serve.add_argument("--workers", type=int, help="workers to see to here; 0: only watch (default: INTEGRAL_DASHBOARD_WORKERS, or 1)")
     serve.add_argument("rest", nargs=argparse.REMAINDER, help="after --: further options of panel serve")
     serve.set_defaults(act=_serve)
@@ -42,11 +45,13 @@ def _serve(options: argparse.Namespace) -> NoReturn:
     settings = Settings.from_environment()  # what is set wrongly is said now, not to the first visitor
     if settings.mail_url:
         mail_server(settings.mail_url)
-    if not settings.single_user and not any("auth" in word for word in options.rest):
-        raise SettingsError("INTEGRAL_DASHBOARD_USERS is login, but no login is switched on: add -- --basic-auth or -- --oauth-provider.")
+    rest = [word for word in options.rest if word != "--"]
+    refuse_open_door(settings, options.address, rest, everyone=options.everyone)
     app = Path(__file__).parents[1] / "app.py"
     command = [sys.executable, "-m", "panel", "serve", str(app), "--port", str(options.port), "--address", options.address]
-    command += ["--index", "app", "--plugins", "dashboard.routes.server", *(word for word in options.rest if word != "--")]
+    command += ["--index", "app", "--plugins", "dashboard.routes.server", "--plugins", "components.entrance", *rest]
+    command += defaults_of_login(rest)
+    os.environ |= secrets_of_login(settings, rest)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # fits are small: threads that wait for each other cost more than they save
     os.execv(sys.executable, command)
 

@@ -44,17 +44,17 @@ class Docs(RequestHandler):
             self.set_header("Content-Type", KINDS[others[name].suffix])
             self.finish(others[name].read_bytes())
         elif name in pages:
-            self.finish(_page(*rendered(pages[name].read_text())))
+            self.finish(plain_page(*rendered(pages[name].read_text())))
         elif not name:
             titles = {page: rendered(path.read_text())[0] for page, path in pages.items()}
-            self.finish(_page(*_list("Documentation", dict(sorted(titles.items(), key=lambda item: item[1])))))
+            self.finish(plain_page(*_list("Documentation", dict(sorted(titles.items(), key=lambda item: item[1])))))
         elif inside:
-            self.finish(_page(*_list(name, {other: other for other in inside})))
+            self.finish(plain_page(*_list(name, {other: other for other in inside})))
         else:
             self.set_status(404)
             up = "../" * name.count("/")
             sentence = f'There is no page of this name. <a href="{up or "./"}">All pages</a> lists what there is.'
-            self.finish(_page("Not found", f"<h1>Not found</h1><p>{sentence}</p>", up))
+            self.finish(plain_page("Not found", f"<h1>Not found</h1><p>{sentence}</p>", up))
 
 
 def rendered(text: str) -> tuple[str, str]:
@@ -93,7 +93,7 @@ def _list(title: str, links: dict[str, str]) -> tuple[str, str]:
     return title, f"<h1>{escape(title)}</h1><ul>{entries}</ul>"
 
 
-def _page(title: str, body: str, up: str = "") -> str:
+def plain_page(title: str, body: str, up: str = "") -> str:
     """A whole document; `up` leads from its address to that of docs/."""
     style = "\n".join(asset_path(name).read_text() for name in ("theme.css", "docs.css"))
     return (

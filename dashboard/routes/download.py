@@ -17,13 +17,14 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from tornado.iostream import StreamClosedError
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import HTTPError
 
 from dashboard.bundle import folder_name, write_archive
-from dashboard.errors import DashboardError, ProductError, RunNotFound
+from dashboard.errors import DashboardError, NotAuthorized, ProductError, RunNotFound
 from dashboard.export.tables import SOURCE_FORMS
 from dashboard.report import report
 from dashboard.routes.ticket import holder, ticket
+from dashboard.routes.visitor import Visited, may_fetch, visitor_of
 from dashboard.runs.products import ProductStore, run_file
 from dashboard.runs.results import load_mosaic, load_sources
 from dashboard.runs.run_state import RunState
@@ -42,15 +43,21 @@ def address(settings: Settings, user: str, run_id: str, name: str) -> str:
     return f"download/{quote(run_id)}/{name}?ticket={quote(ticket(settings, user, run_id, name))}"
 
 
-class Download(RequestHandler):
+class Download(Visited):
     """GET download/<run>/<file>?ticket=..."""
 
     async def get(self, run_id: str, name: str) -> None:
-        """The file, 403 without a valid ticket, 404 for what is not there (yet), 503 for what cannot be made now."""
+        """The file, 403 without a valid ticket of the visitor's own, 404 for what is not there (yet), 503 for what cannot be made now."""
         settings = Settings.from_environment()
         user = holder(settings, self.get_query_argument("ticket", ""), run_id, name)
         if not user:
             raise HTTPError(403, reason="The link has expired: open the run again and take the file from there")
+        try:
+            visitor = visitor_of(settings, self)
+        except NotAuthorized as error:
+            raise HTTPError(403, reason=error.sentence.split(":")[0]) from error
+        if not may_fetch(settings, user, visitor):
+            raise HTTPError(403, reason="This file is not yours: log in as who took its address from the page, or open the run yourself")
         with tempfile.TemporaryFile() as file:
             try:
                 saved_as = await asyncio.to_thread(_write, settings, user, run_id, name, file)

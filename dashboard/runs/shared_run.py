@@ -5,19 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
 from dashboard.errors import RunNotFound
+from dashboard.identity import BY_LINK
 from dashboard.runs.links import Link, link_id_of, link_of, opened_by
 from dashboard.runs.run_state import RunState
 from dashboard.runs.run_view import RunView
 from dashboard.runs.schema import runs
 from dashboard.settings import Settings
-
-BY_LINK: Final = "link:"
-"""Begins the name of who holds a download ticket by a link, before the link's id."""
 
 
 class SharedRun(RunView):

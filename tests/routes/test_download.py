@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 from astropy.io import fits
 
+from dashboard.identity import BY_LINK
 from dashboard.routes.download import EVERYTHING, OF_A_MOSAIC, address
+from dashboard.runs.links import link_id_of
+from dashboard.runs.store import RunStore
 from tests.published import PublishedRun
 from tests.routes.web import fetch
 from tests.runs.sky_dispatcher import plan_of, settings_in
+
+USER = "X-Forwarded-User"
 
 
 @pytest.fixture
@@ -50,3 +55,30 @@ def test_what_is_not_there_is_404_and_what_is_not_allowed_403(run: PublishedRun)
     assert fetch(good.replace("0-mosaic.fits", "1-mosaic.fits")).code == 403, "a ticket opens one file"
     assert fetch(good.partition("?")[0]).code == 403
     assert fetch(good.replace("mosaic.fits?", "sources.csv?")).code == 403
+
+
+def test_where_there_are_users_a_ticket_is_good_in_its_holders_hands_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTEGRAL_DASHBOARD_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("INTEGRAL_DASHBOARD_USERS", "header")
+    run = PublishedRun(settings_in(tmp_path / "data"), plan_of(2), owner="ada")
+    run.publish(0, 1.0)
+    link = link_id_of(RunStore(run.settings, "ada").share(run.run_id))
+    assert fetch(address(run.settings, "ada", run.run_id, EVERYTHING), {USER: "bob"}).code == 403
+    for name in ("0-mosaic.fits", "0-sources.csv"):
+        adas, shared = (address(run.settings, user, run.run_id, name) for user in ("ada", f"{BY_LINK}{link}"))
+        assert [fetch(path, {USER: "ada"}).code for path in (adas, shared)] == [200, 200]
+        assert [fetch(path, {USER: "bob"}).code for path in (adas, shared)] == [403, 200]
+        for nobody in ({}, {USER: ""}, {USER: "local"}, {USER: "ada,bob"}, {"X-Remote-User": "ada"}):
+            assert [fetch(path, nobody).code for path in (adas, shared)] == [403, 403]
+        bobs = address(run.settings, "bob", run.run_id, name)
+        assert fetch(bobs, {USER: "bob"}).code == 404, "his own ticket for her run, which for him is none"
+    monkeypatch.setenv("INTEGRAL_DASHBOARD_PROXIES", "192.0.2.7")
+    assert fetch(adas, {USER: "ada", "X-Real-Ip": "192.0.2.7"}, xheaders=True).code == 403, "this machine is no proxy"
+
+
+def test_with_a_login_that_is_not_there_no_file_is_given(run: PublishedRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.publish(0, 1.0)
+    path = address(run.settings, "local", run.run_id, "0-mosaic.fits")
+    assert fetch(path).code == 200
+    monkeypatch.setenv("INTEGRAL_DASHBOARD_USERS", "login")
+    assert fetch(path, {USER: "local"}).code == 403

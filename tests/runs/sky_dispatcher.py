@@ -35,14 +35,18 @@ FLUX = 200.0
 
 def plan_of(windows: int, s_max: int = 2, first: int = 4, **request: Any) -> Plan:
     """A plan for that many science windows of revolution 665, a little around the Crab; from pointing 4 on, pairs are batches."""
+    return plan_for(Identity(), windows, Request(s_max=s_max, **request), first)
+
+
+def plan_for(identity: Identity, windows: int, asked: Request, first: int = 4) -> Plan:
+    """As `plan_of`, of a user's request."""
     steps = np.arange(first, first + windows)
     swid = tuple(f"06650{number:03d}0010" for number in steps)
     ra, dec = CRAB[0] + 0.5 * np.cos(steps), CRAB[1] + 0.5 * np.sin(steps)
     start = np.asarray(1600.0 + 0.03 * steps, dtype=np.float64)
     stop = np.asarray(start + 0.02, dtype=np.float64)
     pointings = Pointings(swid, ra, dec, ra.copy(), dec + 90.0, start, stop, np.full(windows, 1728.0))
-    asked = Request(s_max=s_max, **request)
-    return make_plan(asked, Target("Crab", *CRAB, "given"), dict.fromkeys(asked.instruments, pointings), Identity())
+    return make_plan(asked, Target("Crab", *CRAB, "given"), dict.fromkeys(asked.instruments, pointings), identity)
 
 
 def settings_in(folder: Path, url: str = "http://127.0.0.1:9") -> Settings:

@@ -11,6 +11,7 @@ import pytest
 from dashboard.errors import RequestRefused, RunNotFound
 from dashboard.identity import Identity
 from dashboard.products.catalog import SourceCatalog
+from dashboard.request.request import Request
 from dashboard.routes.download import EVERYTHING, address
 from dashboard.routes.ticket import holder, ticket
 from dashboard.runs.database import open_database
@@ -20,7 +21,7 @@ from dashboard.runs.store import RunStore
 from dashboard.settings import Settings
 from tests.published import PublishedRun
 from tests.routes.web import fetch
-from tests.runs.sky_dispatcher import plan_of, settings_in
+from tests.runs.sky_dispatcher import plan_for, plan_of, settings_in
 from tests.signed import signed
 
 Act = Callable[[RunStore, str], Any]
@@ -101,6 +102,27 @@ def test_cancelling_ones_own_run_leaves_anothers_with_the_same_batches(settings:
     RunStore(settings, "ada").cancel(mine)
     assert {batch.state for batch in bobs_state(settings, bobs).batches} <= {"planned", "queued"}
     assert bobs_state(settings, bobs).state in ("planned", "running")
+
+
+def test_private_data_of_one_user_are_asked_again_for_another(settings: Settings) -> None:
+    """The token that opens them is each user's own: what Ada may see is no answer to Bob."""
+    ledger, runs = Ledger(open_database(settings), "test"), {}
+    for user in ("ada", "bob"):
+        plan = plan_for(Identity(user), 4, Request(s_max=2, integral_data_rights="all-private"))
+        runs[user] = plan, RunStore(settings, user).start(plan, Identity(user))
+    for batch in ledger.take_due(runs["ada"][1]):
+        ledger.done(batch.batch_id, "file", attempt=1)
+    (adas, _), (bobs, bobs_run) = runs["ada"], runs["bob"]
+    ids = {user: {batch.batch_id for batch in plan.batches} for user, (plan, _) in runs.items()}
+    assert [dict(batch.parameters) for batch in adas.batches] == [dict(batch.parameters) for batch in bobs.batches], "the same is asked"
+    assert RunStore(settings, "ada").done_batches(ids["ada"]) == ids["ada"]
+    assert RunStore(settings, "bob").done_batches(ids["bob"]) == set()
+    assert {due.batch_id for due in ledger.take_due(bobs_run)} == ids["bob"]
+    for batch_id in ids["ada"]:
+        with pytest.raises(RunNotFound):
+            RunStore(settings, "bob").history(batch_id=batch_id)
+    public = [{batch.batch_id for batch in plan_for(Identity(user), 4, Request(s_max=2)).batches} for user in ("ada", "bob")]
+    assert public[0] == public[1], "public data are shared"
 
 
 @pytest.mark.sqlite
