@@ -13,15 +13,18 @@ from bokeh.models import CustomJS
 from bokeh.models.widgets.markups import Div
 
 from components.drawers import Drawers
+from components.entrance import way_out
 from components.files import FilesView
 from components.gallery import GalleryView
 from components.hosts import MARKS, HostsView
+from components.load import LoadView
 from components.page_keys import page_keys
 from components.ready_made import ReadyMadeView
 from components.runs import RunsView
 from components.share import ShareView
 from components.sky import SkyView
 from components.words import Words
+from dashboard.load import administers
 from dashboard.ready_board import real_host
 from dashboard.session import Session
 
@@ -32,7 +35,13 @@ if (window.Notification && Notification.permission == "granted" && localStorage.
 
 
 DRAWERS = HOSTS, RUNS, GALLERY, ISLA = ("hosts", "runs", "gallery", "isla")
-SHARE = "share"
+SHARE, LOAD = "share", "load"
+
+
+def user_words(user: str, way_out: str) -> str:
+    """HTML: who has logged in, and how he leaves; "" where there are no users."""
+    leave = f' <a href="{escape(way_out)}">log out</a>' if way_out else ""
+    return f'<span title="{escape(user)}">{escape(user)}</span>{leave}' if user else ""
 
 
 class HeaderView(pn.viewable.Viewer):
@@ -53,13 +62,20 @@ class HeaderView(pn.viewable.Viewer):
         self._ready: pn.widgets.Button | None = None
         self._bell = Div(css_classes=["bell"], visible=False)
         self._bell.js_on_change("styles", CustomJS(code=RING))  # a link of Panel's costs walks through the page at every change
-        acts = (FilesView(session), self._share, self._shared, self._list, self._host, page_keys("page"))
+        acts: list[Any] = [FilesView(session), self._share, self._shared, self._list, self._host, page_keys("page")]
+        if administers(session.settings, session.identity):
+            load = pn.widgets.Button(label="Load", css_classes=["act", "host"], margin=0)
+            load.on_click(self._toggle_load)
+            acts.insert(-1, load)
+        if not session.settings.single_user:
+            acts.append(Words(user_words(session.identity.user, way_out()), "user"))
         self._row = pn.Row(self._title, *acts, self._bell, css_classes=["header"], margin=0)
         views: tuple[Callable[[Session], pn.viewable.Viewer], ...] = (HostsView, RunsView, GalleryView, ReadyMadeView)
         makers: dict[str, Callable[[], pn.viewable.Viewer]] = {
             name: partial(view, session) for name, view in zip(DRAWERS, views, strict=True)
         }
-        self._drawers = Drawers(self._row, {**makers, SHARE: lambda: ShareView(session, sky)})
+        makers |= {SHARE: lambda: ShareView(session, sky), LOAD: partial(LoadView, session)}
+        self._drawers = Drawers(self._row, makers)
         session.param.watch(self._publish_all, "gallery_wished")
         session.param.watch(self._ring, "run")
         session.param.watch(lambda *_: self.refresh(), "run")
@@ -114,6 +130,11 @@ class HeaderView(pn.viewable.Viewer):
     async def _toggle_share(self, *_: Any) -> None:
         drawer = self._toggle(SHARE)
         if isinstance(drawer, ShareView):
+            await drawer.refresh()
+
+    async def _toggle_load(self, *_: Any) -> None:
+        drawer = self._toggle(LOAD)
+        if isinstance(drawer, LoadView):
             await drawer.refresh()
 
     def _toggle_gallery(self, *_: Any) -> None:

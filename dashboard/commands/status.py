@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dashboard.commands.exit_codes import OK
-from dashboard.errors import StorageAway
 from dashboard.settings import Settings
 
 if TYPE_CHECKING:
+    from dashboard.load import Load
     from dashboard.runs.tally import HostTally, Tally
 
 
@@ -25,27 +25,19 @@ def add_to(commands: Any) -> None:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from dashboard.runs.capacity import free_bytes
-    from dashboard.runs.hints import hints
-    from dashboard.runs.products import ProductStore
-    from dashboard.runs.tally import tally
+    from dashboard.load import load_of
 
     settings = Settings.from_environment()
-    found, free = tally(settings), free_bytes(settings)
-    told = hints(found, settings.hosts, free)
-    used: int | None = None
-    try:
-        used = ProductStore(settings.storage_url).size("")
-    except StorageAway as error:  # the rest is to be seen all the more
-        told = (*told, error.sentence)
+    load = load_of(settings)
     if options.json:
-        print(json.dumps(_document(found, used, free, told), indent=1))
+        print(json.dumps(_document(load), indent=1))
     else:
-        print("\n".join(_lines(settings, found, used, free, told)))
+        print("\n".join(_lines(settings, load)))
     return OK
 
 
-def _document(found: Tally, used: int | None, free: int | None, told: tuple[str, ...]) -> dict[str, Any]:
+def _document(load: Load) -> dict[str, Any]:
+    found = load.tally
     return {
         "at": _moment(found.at),
         "processes": [
@@ -63,8 +55,9 @@ def _document(found: Tally, used: int | None, free: int | None, told: tuple[str,
         "runs": dict(found.runs),
         "batches": _batches(found),
         "hosts": {name: _host(found, host) for name, host in found.hosts.items()},
-        "products": {"used_bytes": used, "free_bytes": free},
-        "hints": list(told),
+        "users": {name: {"runs": dict(numbers), "used_bytes": load.used_by.get(name)} for name, numbers in found.users.items()},
+        "products": {"used_bytes": load.used, "free_bytes": load.free},
+        "hints": list(load.told),
     }
 
 
@@ -93,7 +86,8 @@ def _batches(found: Tally) -> dict[str, int]:
     return {state: sum(host.batches[state] for host in hosts) for state in states} | {"done": sum(host.counts.done for host in hosts)}
 
 
-def _lines(settings: Settings, found: Tally, used: int | None, free: int | None, told: tuple[str, ...]) -> Iterator[str]:
+def _lines(settings: Settings, load: Load) -> Iterator[str]:
+    found = load.tally
     yield "processes" if found.processes else "processes  none has given a sign of life"
     for process in found.processes:
         sign = f"sign of life {process.silent:.0f} s ago" if process.alive else f"SILENT for {process.silent:.0f} s"
@@ -108,9 +102,14 @@ def _lines(settings: Settings, found: Tally, used: int | None, free: int | None,
         yield f"  {name:<12} {host.in_flight}{most} jobs in flight{oldest}; {answered}; {host.waiting} batches wait"
         if paused := host.passage.sentence(name, found.at):
             yield f"  {'':<12} {paused} (by the {host.passage.paused_by})"
-    sizes = (f"{size / 1e9:.2f} GB {word}" for size, word in ((used, "used"), (free, "free")) if size is not None)
+    sizes = (f"{size / 1e9:.2f} GB {word}" for size, word in ((load.used, "used"), (load.free, "free")) if size is not None)
     yield f"products   {', '.join(sizes) or 'not known'}"
-    yield from (f"! {sentence}" for sentence in told)
+    if not settings.single_user:
+        yield "users"
+        for name, numbers in sorted(found.users.items()):
+            held = f"; {load.used_by[name] / 1e9:.2f} GB" if name in load.used_by else ""
+            yield f"  {name:<20} {_numbers(numbers)}{held}"
+    yield from (f"! {sentence}" for sentence in load.told)
 
 
 def _numbers(numbers: Any) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -84,12 +85,15 @@ class Tally:
         By name: all that are offered, and those that are no longer but have batches.
     processes
         All that gave a sign of life and have not been taken off the list, the oldest first.
+    users
+        Name of each user who has runs to what `runs` is of them.
     """
 
     at: float
     runs: Mapping[str, int]
     hosts: Mapping[str, HostTally]
     processes: tuple[Process, ...]
+    users: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def active_runs(self) -> int:
@@ -112,9 +116,16 @@ def tally(settings: Settings) -> Tally:
     """
     database = open_database(settings)
     with database.reading() as connection:
-        states: dict[str, int] = dict(connection.execute(sa.select(runs.c.state, sa.func.count()).group_by(runs.c.state)).all())
+        kinds = connection.execute(
+            sa.select(runs.c.owner, runs.c.state, sa.func.count().label("number")).group_by(runs.c.owner, runs.c.state)
+        ).all()
         found = connection.execute(_unfinished()).all()
         known, happened, processes = passages(connection), counted(connection), seen(database, connection)
+    states: Counter[str] = Counter()
+    users: dict[str, dict[str, int]] = {}
+    for row in kinds:
+        states[row.state] += row.number
+        users.setdefault(row.owner, {})[row.state] = row.number
     hosts = {}
     for name in dict.fromkeys((*settings.hosts, *sorted({row.host for row in found}), *sorted(happened))):
         rows = {row.state: row for row in found if row.host == name}
@@ -126,7 +137,7 @@ def tally(settings: Settings) -> Tally:
             passage=known.get(name, Passage()),
             counts=happened.get(name, HostCounts()),
         )
-    return Tally(time.time(), states, hosts, processes)
+    return Tally(time.time(), dict(states), hosts, processes, users)
 
 
 def _unfinished() -> sa.Select[tuple[str, str, int, int, int, float]]:
