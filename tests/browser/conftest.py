@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +77,7 @@ class Served:
 
     port: int
     env: dict[str, str]
+    options: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = field(default=None)
 
     @property
@@ -84,7 +85,7 @@ class Served:
         return f"http://127.0.0.1:{self.port}/app"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "dashboard", "serve", "--port", str(self.port)]
+        command = [sys.executable, "-m", "dashboard", "serve", "--port", str(self.port), *self.options]
         self.process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 90
         while True:
@@ -113,8 +114,11 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, simulated_url: str = "", others: str = HOSTS) -> Iterator[Served]:
-    """A page with a data folder of its own, and such a file of hosts; without a `simulated_url` it starts an observatory of its own."""
+def serving(folder: Path, simulated_url: str = "", others: str = HOSTS, options: Sequence[str] = (), **more: str) -> Iterator[Served]:
+    """A page with a data folder of its own, and such a file of hosts; without a `simulated_url` it starts an observatory of its own.
+
+    `options` are of `serve`, `more` further variables of its environment.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -125,7 +129,7 @@ def serving(folder: Path, simulated_url: str = "", others: str = HOSTS) -> Itera
         "INTEGRAL_DASHBOARD_SIMULATED_URL": simulated_url,
         "INTEGRAL_DASHBOARD_HOSTS": str(hosts),
     }
-    page = Served(port, {**os.environ, **env})
+    page = Served(port, {**os.environ, **env, **more}, tuple(options))
     try:
         page.start()
         yield page

@@ -15,12 +15,16 @@ from bokeh.application.handlers.function import FunctionHandler
 from bokeh.document import Document
 from bokeh.server.server import Server
 from bokeh.util.token import generate_jwt_token, get_session_id, get_token_payload
+from panel.auth import BasicAuthProvider
+from panel.config import config
 from panel.io.state import set_curdoc
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.httputil import HTTPHeaders
+from tornado.web import create_signed_value
 from tornado.websocket import websocket_connect
 
 from components.entrance import visitor, way_out
+from components.header import user_words
 
 HEADER = "X-Forwarded-User"
 
@@ -32,34 +36,33 @@ class Site:
     ----------
     began
         Of each session, the oldest first.
+    url
+        Of the server.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, **options: Any) -> None:
         self.began: list[tuple[str | None, str]] = []
 
         def begin(document: Document) -> None:
             with set_curdoc(document):
                 self.began.append((visitor(), way_out()))
 
-        self._server = Server({"/app": Application(FunctionHandler(begin))}, port=0)
+        self._server = Server({"/app": Application(FunctionHandler(begin))}, port=0, **options)
         self._server.start()
+        self.url = f"http://127.0.0.1:{self._server.port}"
 
     async def get(self, path: str = "app", **headers: str) -> HTTPResponse:
         about = HTTPHeaders({name.replace("_", "-"): value for name, value in headers.items()})
-        return await AsyncHTTPClient().fetch(f"http://127.0.0.1:{self._server.port}/{path}", headers=about, raise_error=False)
+        return await AsyncHTTPClient().fetch(f"{self.url}/{path}", headers=about, raise_error=False)
 
     async def token(self, user: str) -> str:
         """Of a new session of this user, from the page that he gets."""
-        answer = await self.get(**{HEADER: user})
-        assert answer.code == 200
-        found = re.search(r'"token":\s*"([^"]+)"', answer.body.decode())
-        assert found
-        return found[1]
+        return token_in(await self.get(**{HEADER: user}))
 
     async def joins(self, token: str, **headers: str) -> bool:
         """Whether a websocket with this token is served: Bokeh says ACK first."""
         about = HTTPHeaders({name.replace("_", "-"): value for name, value in headers.items()})
-        request = HTTPRequest(f"ws://127.0.0.1:{self._server.port}/app/ws", headers=about)
+        request = HTTPRequest(f"{self.url}/app/ws".replace("http", "ws"), headers=about)
         try:
             socket = await websocket_connect(request, subprotocols=["bokeh", token])
         except HTTPClientError:  # the handshake was refused
@@ -75,14 +78,22 @@ class Site:
         await self._server._http.close_all_connections()
 
 
+def token_in(answer: HTTPResponse) -> str:
+    """Of the session that a page belongs to."""
+    found = re.search(r'"token":\s*"([^"]+)"', answer.body.decode())
+    assert answer.code == 200
+    assert found
+    return found[1]
+
+
 @pytest.fixture
-def at_site(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Site], Awaitable[None]]], None]:
-    """Runs a coroutine with a site that believes a header from this machine."""
+def at_site(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Runs a coroutine with a site that believes a header from this machine; further options are of Bokeh's server."""
     monkeypatch.setenv("INTEGRAL_DASHBOARD_USERS", "header")
 
-    def run(act: Callable[[Site], Awaitable[None]]) -> None:
+    def run(act: Callable[[Site], Awaitable[None]], **options: Any) -> None:
         async def inside() -> None:
-            site = Site()
+            site = Site(**options)
             try:
                 await act(site)
             finally:
@@ -152,6 +163,49 @@ def test_without_users_the_page_is_everybodys(at_site: Any, monkeypatch: pytest.
     at_site(act)
 
 
+def test_with_panels_login_the_cookie_of_each_request_counts(at_site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTEGRAL_DASHBOARD_USERS", "login")
+    monkeypatch.setenv("INTEGRAL_DASHBOARD_LINKS", "open")
+    ada, bob, forged = (
+        f"user={create_signed_value(secret, 'user', user).decode()}"
+        for secret, user in (("the server's", "ada"), ("the server's", "bob"), ("another", "ada"))
+    )
+
+    async def act(site: Site) -> None:
+        token = token_in(await site.get(Cookie=ada))
+        assert site.began == [("ada", "./logout")]
+        assert [await site.joins(token, Cookie=cookie) for cookie in (ada, bob, forged, "")] == [True, False, False, False]
+        for cookie in (forged, "", "is_guest=1"):
+            answer = await site.get(Cookie=cookie)
+            assert answer.effective_url.startswith(f"{site.url}/login")
+        monkeypatch.setattr(config, "oauth_optional", True)
+        assert (await site.get(Cookie="")).code == 403, "a guest without a link"
+        shared = token_in(await site.get("app?link=x", Cookie=""))
+        assert site.began[1:] == [("", "")]
+        assert [await site.joins(shared, Cookie=cookie) for cookie in (bob, "")] == [False, True]
+        assert [await site.joins(token, Cookie=cookie) for cookie in (ada, "")] == [True, False]
+
+    at_site(act, auth_provider=BasicAuthProvider(), cookie_secret="the server's")
+
+
+def test_a_login_that_is_not_switched_on_lets_nobody_in(at_site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTEGRAL_DASHBOARD_USERS", "login")
+
+    async def act(site: Site) -> None:
+        for headers in ({}, {HEADER: "ada"}, {"Cookie": "user=ada"}):
+            assert (await site.get(**headers)).code == 403
+        assert site.began == []
+
+    at_site(act)
+
+
+def test_the_header_names_the_user_as_text() -> None:
+    assert user_words("", "") == ""
+    assert user_words("ada", "./logout") == '<span title="ada">ada</span> <a href="./logout">log out</a>'
+    assert user_words("ada", "") == '<span title="ada">ada</span>', "who comes through a proxy logs out there"
+    assert "<img" not in user_words('"><img src=x>', "")
+
+
 def test_outside_a_server_nobody_began_anything() -> None:
     assert pn.state.curdoc is None
     assert (visitor(), way_out()) == (None, "")
@@ -164,8 +218,6 @@ def test_a_token_of_panels_holds_no_more_than_is_told_it(at_site: Any) -> None:
         site._server._tornado._include_headers = ["User-Agent"]
         site._server._tornado._include_cookies = ["is_guest"]
         answer = await site.get(**{HEADER: "ada", "Authorization": "Basic secret", "Cookie": "user=secret; is_guest=1"})
-        found = re.search(r'"token":\s*"([^"]+)"', answer.body.decode())
-        assert found
-        assert "secret" not in str(get_token_payload(found[1]))
+        assert "secret" not in str(get_token_payload(token_in(answer)))
 
     at_site(act)
