@@ -23,6 +23,7 @@
 | INTEGRAL_DASHBOARD_LOG | "text", or "json": an object a line | text |
 | INTEGRAL_DASHBOARD_METRICS_TOKEN | bearer token that /metrics asks for; without one it answers this machine alone | none |
 | INTEGRAL_DASHBOARD_CATALOG_HOSTS | hosts from which isdc_cat_url may be fetched: host or host:port, comma between | none |
+| INTEGRAL_DASHBOARD_FRAME_ANCESTORS | sites that may show the page in a frame: none, self, https://host, comma between | self |
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ SHORTEST_METRICS_TOKEN = 16
 MOST_WORKERS = 64
 THIS_MACHINE = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_ANCESTOR = re.compile(r"none|self|https?://(\*\.)?[a-z0-9.-]+(:\d{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Settings:
     workers: int = 1
     log_form: str = "text"
     metrics_token: str = field(default="", repr=False)
+    frame_ancestors: str = "'self'"
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -137,6 +140,7 @@ class Settings:
             workers=_workers(env.get("INTEGRAL_DASHBOARD_WORKERS", "").strip() or "1", on_sqlite=database_url[:6] in ("", "sqlite")),
             log_form=log_form,
             metrics_token=metrics_token,
+            frame_ancestors=_frame_ancestors(env.get("INTEGRAL_DASHBOARD_FRAME_ANCESTORS", "")),
         )
 
 
@@ -165,6 +169,15 @@ def _networks(text: str) -> tuple[Network, ...]:
         raise SettingsError(
             f"INTEGRAL_DASHBOARD_PROXIES: {error}. Give addresses (192.0.2.7) or networks (192.0.2.0/24), with commas between."
         ) from None
+
+
+def _frame_ancestors(text: str) -> str:
+    """The sources of the directive frame-ancestors, such as "'self' https://hub.example"."""
+    words = text.lower().replace(",", " ").split() or ["self"]
+    for word in words:
+        if not _ANCESTOR.fullmatch(word) or (word == "none" and len(words) > 1):
+            raise SettingsError(f"INTEGRAL_DASHBOARD_FRAME_ANCESTORS has {word[:60]!r}: write none alone, or self and https://host[:port].")
+    return " ".join(f"'{word}'" if word in ("none", "self") else word for word in words)
 
 
 def _workers(text: str, *, on_sqlite: bool) -> int:

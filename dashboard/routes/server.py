@@ -1,11 +1,14 @@
-"""What `panel serve --plugins dashboard.routes.server` loads when it begins: the routes, and how its process writes its log."""
+"""What `panel serve --plugins dashboard.routes.server` loads when it begins: the routes, how its process writes its log, and its guard."""
 
 from __future__ import annotations
 
 from dashboard.logs import begin_logging
+from dashboard.routes.guard import guard
 from dashboard.routes.plugin import ROUTES
 from dashboard.settings import Settings
 
 __all__ = ["ROUTES"]
 
-begin_logging(Settings.from_environment())
+_settings = Settings.from_environment()
+begin_logging(_settings)
+guard(_settings)
