@@ -12,6 +12,7 @@ import httpx
 from dashboard.certificates import trusted
 from dashboard.errors import ArchiveUnavailable
 from dashboard.hosts import Host
+from dashboard.packing import packed_once
 
 CONNECT_SECONDS = 10.0
 SERVICE_SECONDS = 50.0
@@ -120,6 +121,8 @@ class WebService:
         ends = time.monotonic() + (timeout.read or self.seconds) + CONNECT_SECONDS
         content = bytearray()
         with client.stream("GET", url, params=params, timeout=timeout) as response:
+            if not packed_once(response.headers.get("content-encoding", "")):
+                raise httpx.DecodingError("packed more than once", request=response.request)
             for piece in response.iter_bytes():
                 content += piece
                 if len(content) > (most := min(self.largest, LARGEST_ANSWER)):

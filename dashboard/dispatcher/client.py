@@ -26,6 +26,7 @@ from dashboard.dispatcher.failure import refusal
 from dashboard.dispatcher.token import redact
 from dashboard.errors import DispatcherError, HostTimeout, HostUnreachable, MalformedAnswer
 from dashboard.hosts import Host
+from dashboard.packing import packed_once
 
 LARGEST_ANSWER: Final = 500_000_000
 """Bytes, unpacked; an image of ISGRI takes 5 to 20 MB."""
@@ -162,6 +163,8 @@ class DispatcherClient(api.DispatcherAPI):
                 verify=trusted(),
             ) as response:
                 begun = True
+                if not packed_once(response.headers.get("content-encoding", "")):
+                    raise httpx.DecodingError("packed more than once")
                 for piece in response.iter_bytes():
                     content += piece
                     if len(content) > LARGEST_ANSWER:

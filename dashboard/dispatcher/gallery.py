@@ -23,6 +23,7 @@ from dashboard.dispatcher.token import redact
 from dashboard.dispatcher.tries import Moved, with_tries
 from dashboard.errors import DispatcherError, HostTimeout, HostUnreachable, MalformedAnswer, RequestRefused
 from dashboard.hosts import Host
+from dashboard.packing import packed_once
 
 CONNECT_SECONDS: Final = 10.0
 PAUSES: Final = (1.0, 5.0)
@@ -137,6 +138,8 @@ class GalleryDoor:
         form, content = {**fields, "token": self.token}, bytearray()
         with client.stream("POST", url, data=form, files=files, timeout=limits, follow_redirects=False) as response:
             ends = self.clock() + self.host.request_seconds
+            if not packed_once(response.headers.get("content-encoding", "")):
+                raise httpx.DecodingError("packed more than once")
             for piece in response.iter_bytes():
                 content += piece
                 if len(content) > LARGEST_ANSWER:

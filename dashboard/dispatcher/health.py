@@ -15,6 +15,7 @@ import httpx
 
 from dashboard.certificates import trusted
 from dashboard.hosts import Host
+from dashboard.packing import packed_once
 
 LARGEST_ANSWER: Final = 1_000_000  # bytes
 _VERSION: Final = re.compile(r"(?=.{1,40}\Z)v?[0-9]+\.[0-9][0-9A-Za-z.+-]*")
@@ -98,6 +99,8 @@ def _answer(host: Host, instrument: str, left: Callable[[], float]) -> tuple[int
     url, content = f"{host.dispatcher_url.rstrip('/')}/api/par-names?instrument={instrument}&product_type=isgri_image", bytearray()
     try:
         with httpx.stream("GET", url, timeout=max(left(), 0.001), verify=trusted()) as response:
+            if not packed_once(response.headers.get("content-encoding", "")):
+                raise httpx.DecodingError("packed more than once")
             for piece in response.iter_bytes():
                 content += piece
                 if len(content) > LARGEST_ANSWER or left() < 0:

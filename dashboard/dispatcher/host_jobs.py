@@ -23,6 +23,7 @@ from dashboard.dispatcher.token import redact
 from dashboard.dispatcher.tries import Moved, with_tries
 from dashboard.errors import DispatcherError, HostFailing, HostTimeout, HostUnreachable, MalformedAnswer, NotAuthorized, RequestRefused
 from dashboard.hosts import Host
+from dashboard.packing import packed_once
 
 CONNECT_SECONDS: Final = 10.0
 PAUSES: Final = (1.0, 3.0)
@@ -167,6 +168,8 @@ class JobsDoor:
             if response.is_redirect:
                 moved = redact(response.headers.get("location", "").partition("?")[0], self.token)
                 raise Moved(f"{self.host.name} has moved{f' to {moved}' if moved else ''}: its address in the settings has to be changed.")
+            if not packed_once(response.headers.get("content-encoding", "")):
+                raise httpx.DecodingError("packed more than once")
             for piece in response.iter_bytes():
                 content += piece
                 if len(content) > LARGEST_ANSWER:
