@@ -34,11 +34,12 @@ def mosaic_figure(mosaic: Mosaic, table: SourceTable, title: str = "") -> Figure
         style = {"edgecolor": "#7fd3ff", "facecolor": "none", "linestyle": "--" if source.kind == "new" else "-"}
         axes.scatter([source.ra], [source.dec], s=140, transform=axes.get_transform("fk5"), **style)
         x, y = mosaic.wcs.wcs_world2pix(source.ra, source.dec, 0)
-        axes.annotate(source.name, (float(x), float(y)), (8, 6), textcoords="offset points", color="white", fontsize=8, clip_on=True)
+        words = {"color": "white", "fontsize": 8, "clip_on": True, "parse_math": False}  # a name may hold dollars
+        axes.annotate(source.name, (float(x), float(y)), (8, 6), textcoords="offset points", **words)
     figure.colorbar(image, ax=axes, label="significance (sigma)", shrink=0.85)
     band = f"{mosaic.band[0]:g}-{mosaic.band[1]:g} keV" if mosaic.band else ""
     label = "  ".join(part for part in (title, mosaic.instrument.upper(), band) if part)
-    axes.set_title(label, fontsize=11)
+    axes.set_title(label, fontsize=11, parse_math=False)
     if mosaic.provenance.simulated:
         figure.text(0.99, 0.01, "SIMULATED", color="#7a3fb5", ha="right", va="bottom", fontsize=14, weight="bold")
     return figure

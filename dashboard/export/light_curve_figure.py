@@ -20,10 +20,10 @@ def light_curve_figure(curve: LightCurve) -> Figure:
     axes.axhline(0.0, color="grey", linewidth=0.6)
     axes.ticklabel_format(axis="x", useOffset=False)
     axes.set_xlabel("MJD (TT)")
-    axes.set_ylabel(f"rate ({curve.unit})")
+    axes.set_ylabel(f"rate ({curve.unit})", parse_math=False)
     band = f"{curve.band[0]:g}-{curve.band[1]:g} keV" if curve.band else ""
     words = (curve.source, curve.instrument.upper(), band, curve.provenance.osa_version)
-    axes.set_title("  ".join(filter(None, words)), fontsize=11)
+    axes.set_title("  ".join(filter(None, words)), fontsize=11, parse_math=False)
     if curve.provenance.simulated:
         figure.text(0.99, 0.01, "SIMULATED", color="#7a3fb5", ha="right", va="bottom", fontsize=14, weight="bold")
     return figure

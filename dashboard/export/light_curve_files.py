@@ -23,6 +23,7 @@ from astropy.table import Column, Table
 from astropy.time import Time
 
 from dashboard.analysis.rebin import exposure, with_systematics
+from dashboard.export.csv_cell import csv_cell
 from dashboard.export.whole import written_whole
 from dashboard.products.light_curve import CUT_AT_BATCH_EDGE, LOW_EXPOSURE, TOTAL_ERROR, LightCurve, LightCurveSet
 from dashboard.products.origin_cards import known_cards, origin_cards
@@ -193,10 +194,15 @@ def _csv(curve: LightCurve) -> str:
     units = [{"": "", "d": "_d"}.get(str(table[name].unit or ""), f"[{curve.unit}]") for name in table.colnames]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*(f"{name}{unit}" for name, unit in zip(table.colnames, units, strict=True)), "source", "origin"))
+    writer.writerow((*(csv_cell(f"{name}{unit}") for name, unit in zip(table.colnames, units, strict=True)), "source", "origin"))
+    words = (csv_cell(curve.source), csv_cell(curve.provenance.origin))
     for row in zip(*(table[name].tolist() for name in table.colnames), strict=True):
-        writer.writerow((*("" if value != value else value for value in row), curve.source, curve.provenance.origin))
+        writer.writerow((*(_cell(value) for value in row), *words))
     return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return csv_cell(value) if isinstance(value, str) else "" if value != value else value
 
 
 def _votable(curve: LightCurve) -> str:

@@ -36,7 +36,8 @@ def spectrum_figure(spectrum: Spectrum, grouping: Grouping) -> Figure:
     axes.set_ylabel("counts/s/keV")
     hidden = int(np.count_nonzero(~shown))
     missing = f"  ({hidden} channels at or below 0 not shown)" if hidden else ""
-    axes.set_title(f"{spectrum.source}  {spectrum.instrument.upper()}  {spectrum.provenance.osa_version}{missing}", fontsize=11)
+    title = f"{spectrum.source}  {spectrum.instrument.upper()}  {spectrum.provenance.osa_version}{missing}"
+    axes.set_title(title, fontsize=11, parse_math=False)
     if spectrum.provenance.simulated:
         figure.text(0.99, 0.01, "SIMULATED", color="#7a3fb5", ha="right", va="bottom", fontsize=14, weight="bold")
     return figure
