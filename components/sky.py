@@ -335,7 +335,7 @@ class SkyView(pn.viewable.Viewer):
             "cdelt": [float(matrix[0, 0]), float(matrix[1, 1])],
             "shape": list(mosaic.shape),
             **asdict(scale),
-            "unit": units[self.look.plane],
+            "unit": escape(units[self.look.plane]),  # as its header writes it; the readout is HTML
             "label": self.look.plane,
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -110,11 +111,11 @@ class SkyMenu(pn.viewable.Viewer):
         try:
             regions, notes = read_regions(event.new.decode(errors="replace"), mosaic.wcs if mosaic else None)
         except DashboardError as error:
-            self._told.value = f'<span class="bad" role="alert">{error.sentence}</span>'
+            self._told.value = f'<span class="bad" role="alert">{escape(error.sentence)}</span>'
             return
         self._look.regions = (*self._look.regions, *regions)
         if notes:
-            self._told.value = " ".join(notes)
+            self._told.value = escape(" ".join(notes))
 
     def _lay(self, names: list[str]) -> None:
         self._look.param.update(**{name: name in names for name in OVER})

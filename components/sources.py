@@ -165,7 +165,7 @@ class SourcesView(pn.viewable.Viewer):
             text_align=ALIGN,
             header_align=ALIGN,
             titles=TITLES,
-            header_tooltips={**TOOLTIPS, "flux": f"{self._session.sources.flux_unit}; below: 3 sigma limit"},
+            header_tooltips={**TOOLTIPS, "flux": f"{escape(self._session.sources.flux_unit)}; below: 3 sigma limit"},
             theme="simple",
             css_classes=["sources", "boxes", *([] if self._session.shared else ["ticks"])],
         )
