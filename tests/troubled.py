@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 PAGE = b"<!doctype html><html><body><h1>Maintenance</h1>Please log in.</body></html>"
@@ -25,6 +27,14 @@ TROUBLES = {
     "cut": "hangs up before the length it announced",
     "huge": "sends without end, as fast as it can",
 }
+BOMBS = {"bomb": "200 kB of gzip that unpack to 200 MB", "nested bomb": "the same packed once more, in 1 kB"}
+
+
+@cache
+def bomb(times: int) -> bytes:
+    """200 MB of blanks, packed so many times."""
+    packed = gzip.compress(MEGABYTE * 200, 1)
+    return packed if times == 1 else gzip.compress(packed)
 
 
 @dataclass
@@ -62,9 +72,11 @@ def troubled(how: str, changed: bytes, certificate: Path) -> Iterator[Troubled]:
                     f"HTTP/1.1 302 Found\r\nLocation: {server.url}/elsewhere\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
                 )
             else:
-                body = {"empty": b"", "changed": changed, "cut": changed}.get(how, PAGE)
+                times = list(BOMBS).index(how) + 1 if how in BOMBS else 0
+                body = bomb(times) if times else {"empty": b"", "changed": changed, "cut": changed}.get(how, PAGE)
                 length = len(body) + (5000 if how == "cut" else 0)
-                connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n".encode() + body)
+                packed = f"Content-Encoding: {', '.join(['gzip'] * times)}\r\n" if times else ""
+                connection.sendall(f"HTTP/1.1 200 OK\r\n{packed}Content-Length: {length}\r\nConnection: close\r\n\r\n".encode() + body)
 
     def _without_end(connection: socket.socket, pace: str) -> None:
         mb = 0
