@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dashboard.archive.votable_claims import claims_too_much
 from dashboard.errors import ArchiveUnavailable, UnknownSource
 
 if TYPE_CHECKING:
@@ -67,5 +68,7 @@ def _bounded(ask: Callable[..., requests.Response], method: str, url: str, **opt
         if len(content) > LARGEST_ANSWER or time.monotonic() > ends:
             response.close()
             raise OSError
+    if claims_too_much(content):
+        raise OSError
     response.raw = HTTPResponse(io.BytesIO(content), preload_content=False)
     return response

@@ -22,6 +22,7 @@ from astropy.io.votable.tree import VOTableFile
 from numpy.typing import NDArray
 
 from dashboard.archive.fetching import SERVICE_SECONDS, WebService
+from dashboard.archive.votable_claims import claims_too_much
 from dashboard.errors import ArchiveError, ArchiveUnavailable
 
 MOST_ROWS = 500_000
@@ -82,6 +83,8 @@ class TapService:
         """What was sent, read as VOTable; None when a refusal is none."""
         if _LINKED.search(response.content):
             raise self.malformed("keeps its rows elsewhere")
+        if claims_too_much(response.content):
+            raise self.malformed("speaks of more rows than it can have")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # services deviate from the standard in many harmless ways
