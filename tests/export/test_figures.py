@@ -10,10 +10,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from dashboard.analysis.grouping import grouped_channels
+from dashboard.combine.grid import Grid
+from dashboard.export.figure import mosaic_figure
 from dashboard.export.light_curve_figure import light_curve_figure
 from dashboard.export.spectrum_figure import spectrum_figure
-from dashboard.products.mosaic import Provenance
+from dashboard.products.catalog import SourceTable
+from dashboard.products.mosaic import Mosaic, Provenance
 from tests.combine.curves import curve
+from tests.published import CRAB
 from tests.spectra import spectrum
 
 REAL = Provenance("ISDC", "production", "OSA11.2", "CONS")
@@ -61,3 +65,22 @@ def test_simulated_pictures_say_so_and_real_ones_do_not() -> None:
     assert marks(spectrum_figure(simulated, grouping)) == marks(light_curve_figure(curve([1.0]))) == ["SIMULATED"]
     assert marks(spectrum_figure(replace(simulated, provenance=REAL), grouping)) == []
     assert marks(light_curve_figure(curve([1.0], provenance=REAL))) == []
+
+
+@pytest.mark.parametrize("name", [r"$\frac{$", "$x$ $", r"$\href{http://x}{a}$"])
+def test_a_name_with_dollars_is_drawn_as_it_is_written(name: str) -> None:
+    """To matplotlib it would be a formula, and one that cannot be set ends the whole figure."""
+    found, made = spectrum(name), curve([1600.125], name, unit=name)
+    for figure in (spectrum_figure(found, grouped_channels(found, 0.0, 0.0, 0)), light_curve_figure(made)):
+        figure.canvas.draw()
+        assert name in figure.axes[0].get_title()
+        assert not figure.axes[0].title.get_parse_math()
+
+
+def test_a_source_with_dollars_is_named_on_the_map() -> None:
+    plane, name = np.full((16, 16), 9.0, dtype="f4"), r"$\frac{$"
+    grid = Grid("TAN", (83.6, 22.0), 0.08, (16, 16), (8.0, 8.0))
+    mosaic = Mosaic(plane, np.ones_like(plane), plane, np.ones_like(plane), grid.wcs)
+    figure = mosaic_figure(mosaic, SourceTable((replace(CRAB, name=name),)), name)
+    figure.canvas.draw()
+    assert name in [text.get_text() for text in figure.axes[0].texts]
