@@ -38,6 +38,13 @@ lock:
 	uv export --quiet --no-header --no-annotate --no-emit-project --extra test --output-file requirements-test.lock
 	rm -f uv.lock
 
+# What is publicly known to be wrong with locked versions; it has a virtual environment of its own and asks the package index.
+.PHONY: audit
+audit:
+	$(PYTHON) -m venv .audit
+	.audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	.audit/bin/pip-audit --disable-pip --require-hashes --requirement requirements.lock
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -59,4 +66,4 @@ chromium:
 	  echo "chromium is missing and cannot be installed here: browser tests will be skipped" >&2; }
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .audit build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
