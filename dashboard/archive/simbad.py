@@ -68,7 +68,7 @@ def _bounded(ask: Callable[..., requests.Response], method: str, url: str, **opt
         if len(content) > LARGEST_ANSWER or time.monotonic() > ends:
             response.close()
             raise OSError
-    if claims_too_much(content):
+    if claims_too_much(bytes(content)):
         raise OSError
     response.raw = HTTPResponse(io.BytesIO(content), preload_content=False)
     return response
