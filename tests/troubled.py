@@ -33,8 +33,7 @@ BOMBS = {"bomb": "200 kB of gzip that unpack to 200 MB", "nested bomb": "the sam
 @cache
 def bomb(times: int) -> bytes:
     """200 MB of blanks, packed so many times."""
-    packed = gzip.compress(MEGABYTE * 200, 1)
-    return packed if times == 1 else gzip.compress(packed)
+    return gzip.compress(bomb(1)) if times > 1 else gzip.compress(MEGABYTE * 200, 1)
 
 
 @dataclass

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import re
 import warnings
-from collections.abc import Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import httpcore
 import httpx
 import numpy as np
 import pytest
 from astropy.io.fits.verify import VerifyWarning
 from playwright.sync_api import Browser, Page, expect
-from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.websocket import WebSocketClosedError, websocket_connect
 
 from dashboard.combine.grid import Grid
 from dashboard.errors import JobFailed
@@ -50,10 +45,14 @@ WANTED = ["script-src-elem", "script-src-attr", "frame-src", "object-src", "img-
 """Directives that an attack on them breaks."""
 
 
-def _apart(act: Coroutine[Any, Any, Any]) -> Any:
-    """What it returns; the browser's own loop runs in this thread."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, act).result(timeout=60)
+@contextmanager
+def websocket(site: Served, origin: str) -> Iterator[httpx.Response]:
+    """What is answered to who wants to open a new session's websocket from a page of this origin."""
+    token = re.findall(r'"token":\s*"([^"]+)"', httpx.get(site.url).text)[0]
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "x" * 22 + "=="}
+    headers |= {"Sec-WebSocket-Protocol": f"bokeh, {token}", "Origin": origin}
+    with httpx.stream("GET", f"{site.url}/ws", headers=headers) as response:
+        yield response
 
 
 def sources(*named: MeasuredSource) -> SourceTable:
@@ -202,22 +201,10 @@ def test_what_is_slipped_into_the_page_does_not_run_and_reaches_no_other_host(si
 
 def test_a_page_of_another_origin_gets_no_websocket_and_no_script(site: Served) -> None:
     """Its own host is the only origin; who forges the header is no browser, and has no session of anybody's."""
-    document = httpx.get(site.url)
-    token = re.findall(r'"token":\s*"([^"]+)"', document.text)[0]
-    where = site.url.replace("http", "ws", 1) + "/ws"
-
-    async def opened(origin: str) -> int:
-        request = HTTPRequest(where, headers={"Origin": origin})
-        try:
-            connection = await websocket_connect(request, subprotocols=["bokeh", token])
-        except HTTPClientError as error:
-            return error.code
-        connection.close()
-        return 101
-
     own = site.url.rpartition("/")[0]
-    codes = [_apart(opened(origin)) for origin in (own, "https://elsewhere.example", "null", own.replace("127.0.0.1", "127.0.0.2"))]
-    assert codes == [101, 403, 403, 403]
+    for origin, status in ((own, 101), ("https://elsewhere.example", 403), ("null", 403), (own.replace("127.0.0.1", "127.0.0.2"), 403)):
+        with websocket(site, origin) as answer:
+            assert answer.status_code == status, origin
     address = f"{site.url}/autoload.js?bokeh-autoload-element=a"
     elsewhere = {"Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}
     assert httpx.get(address, headers=elsewhere).status_code == 403
@@ -227,18 +214,11 @@ def test_a_page_of_another_origin_gets_no_websocket_and_no_script(site: Served) 
 
 @pytest.mark.slow
 def test_a_message_of_21_mb_closes_its_websocket_alone(site: Served) -> None:
-    token = re.findall(r'"token":\s*"([^"]+)"', httpx.get(site.url).text)[0]
-
-    async def closed() -> None:
-        connection = await websocket_connect(
-            HTTPRequest(site.url.replace("http", "ws", 1) + "/ws", headers={"Origin": site.url.rpartition("/")[0]}),
-            subprotocols=["bokeh", token],
-        )
-        with suppress(WebSocketClosedError):  # it may be closed before all is written
-            await connection.write_message(json.dumps("a" * 21_000_000))
-        while await connection.read_message() is not None:
+    size = 21_000_000
+    with websocket(site, site.url.rpartition("/")[0]) as answer, suppress(httpcore.WriteError):
+        assert answer.status_code == 101
+        stream = answer.extensions["network_stream"]
+        stream.write(b"\x81\xff" + size.to_bytes(8) + bytes(4) + b"a" * size, timeout=30)  # text, masked by zeros
+        while stream.read(65536, timeout=30):
             pass
-        connection.close()
-
-    _apart(closed())
     assert httpx.get(f"{site.url.rpartition('/')[0]}/health").status_code == 200
