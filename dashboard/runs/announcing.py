@@ -84,7 +84,7 @@ class Announcer:
 _letters: list[threading.Thread] = []
 
 
-def finish_telling(seconds: float = 5.0) -> None:
+def finish_telling(seconds: float) -> None:
     """Let what is being sent go out before the process ends."""
     ends = time.monotonic() + seconds
     for letter in _letters:

@@ -70,9 +70,37 @@ class Obtainer:
         self._waited_for: dict[str, int] = {}
         self._looked = -math.inf
         self._looking = threading.Lock()
+        self._at_hand: set[str] = set()
+        self._settled, self._leaving = threading.Condition(), False
+
+    def leave(self, seconds: float) -> None:
+        """From now on begin with no batch and take no answer; what came before is waited for so long at the most, until it is stored."""
+        with self._settled:
+            self._leaving = True
+            self._settled.wait_for(lambda: not self._at_hand, seconds)
+
+    def _take_answer(self, batch_id: str) -> None:
+        with self._settled:
+            if not self._leaving:
+                self._at_hand.add(batch_id)
+        self._stay_behind(batch_id)
+
+    def _stay_behind(self, batch_id: str) -> None:
+        """Once this process leaves, go no further: what neither ends nor fails is taken up by another."""
+        if self._leaving and batch_id not in self._at_hand:
+            threading.Event().wait()
 
     def __call__(self, batch_id: str, workflow_id: str) -> None:
         """Obtain a batch; harmless when repeated. Another attempt than the present one is left alone."""
+        self._stay_behind(batch_id)
+        try:
+            self._attempt(batch_id, workflow_id)
+        finally:
+            with self._settled:
+                self._at_hand.discard(batch_id)
+                self._settled.notify_all()
+
+    def _attempt(self, batch_id: str, workflow_id: str) -> None:
         batch, state, attempts, tries = _patiently(lambda: self._ledger.batch(batch_id))
         if workflow_id != f"{batch_id}-{attempts}" or state in {"done", "failed", "cancelled"}:
             return
@@ -160,6 +188,8 @@ class Obtainer:
 
         def note(progress: JobProgress) -> None:
             nonlocal last, noted
+            if progress.state == "done":
+                self._take_answer(batch.batch_id)
             with suppress(DatabaseAway):
                 self._gate.heard(batch.host)
             now = time.monotonic()

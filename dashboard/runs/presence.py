@@ -10,6 +10,7 @@ import os
 import secrets
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -89,6 +90,16 @@ def refuse_without_worker(database: Database) -> None:
 _met: WeakKeyDictionary[Database, float] = WeakKeyDictionary()
 
 
+def step_out() -> None:
+    """End what this process is among the others; who cannot be told, because the database is away, sees it by the silence."""
+    while _begun:
+        with suppress(DashboardError):
+            _begun.pop().end()
+
+
+_begun: list[Presence] = []
+
+
 class Presence:
     """The own process among the others.
 
@@ -127,16 +138,17 @@ class Presence:
             else:
                 connection.execute(processes.delete().where(processes.c.kind == self._row["kind"]))
             self._step_in(connection)
+        _begun.append(self)
         threading.Thread(target=self._beat, name="sign of life", daemon=True).start()
 
     def end(self) -> None:
-        """Step out: what is left undone is taken over at once, as of one that is long dead, where there is anybody else."""
+        """Step out: what a worker leaves undone is taken over at once, as of one that is long dead, where there is anybody else."""
         self._end.set()
         with self._database.writing() as connection:
             mine = processes.c.process_id == self.process_id
             gone = {"beat": self._database.now(connection) - DEAD_SECONDS}
-            others = self._settings.shared
-            connection.execute(processes.update().where(mine).values(gone) if others else processes.delete().where(mine))
+            heirs = self._settings.shared and self._row["kind"] == WORKER
+            connection.execute(processes.update().where(mine).values(gone) if heirs else processes.delete().where(mine))
 
     def beat(self) -> None:
         """Give a sign of life; a process that was thought dead and taken off the list steps in again."""

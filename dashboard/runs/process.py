@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -40,16 +41,21 @@ _served: dict[Path, Settings] = {}
 _lasting: list[subprocess.Popen[bytes]] = []
 """Those that outlive us."""
 _workers: dict[Path, subprocess.Popen[bytes]] = {}
+_ending = threading.Event()
 
 
-def end_children(*, hand_over: bool = False) -> None:
+def end_children(*, hand_over: bool = False, for_good: bool = False) -> None:
     """End the processes we started, as our own end would, and wait until they are gone.
 
     Parameters
     ----------
     hand_over
         Where the worker leaves runs that are not finished, as those that others started, another goes on with them.
+    for_good
+        This process ends, too: it starts no worker any more, whoever looks at a run.
     """
+    if for_good:
+        _ending.set()
     for pipe in _children.values():
         os.close(pipe)
     for child in _children:
@@ -86,6 +92,8 @@ def ensure_worker(settings: Settings, *, lasting: bool = False) -> None:
     RunError
         When a worker that we started before has stopped by itself, or the work is left to others and nobody is there.
     """
+    if _ending.is_set():
+        return
     database = open_database(settings)
     if not settings.workers:
         refuse_without_worker(database)

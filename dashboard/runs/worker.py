@@ -3,7 +3,8 @@
     python -m dashboard.runs.worker [--parent-pipe FD] [--lock FD]
 
 It may be killed at any moment: everything it does is written down whole or not at all, and done again by the next one, or by
-the others.
+the others. Told to end (SIGTERM, Ctrl-C, its parent's end) it begins with nothing more, stores the answers that are there, and
+leaves the rest, whose jobs go on at their hosts, to whoever comes next; a second SIGTERM ends it at once.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from types import FrameType
 from typing import NoReturn
 
 from dashboard.combine.resample import warm
@@ -28,13 +30,14 @@ from dashboard.plan.making import catalogue_of_image
 from dashboard.plan.plan import Plan
 from dashboard.runs.announcing import Announcer, finish_telling
 from dashboard.runs.database import open_database
+from dashboard.runs.ending import end_within
 from dashboard.runs.fold import RunFold
 from dashboard.runs.gate import Gate
 from dashboard.runs.housekeeping import Housekeeping
 from dashboard.runs.ledger import AHEAD, ActiveRun, Ledger
 from dashboard.runs.lock import try_lock, write_owner
 from dashboard.runs.obtaining import Obtainer
-from dashboard.runs.presence import WORKER, Presence
+from dashboard.runs.presence import WORKER, Presence, step_out
 from dashboard.runs.process import worker_lock
 from dashboard.runs.products import ProductStore
 from dashboard.runs.results import load_sources
@@ -49,6 +52,9 @@ from dashboard.settings import Settings
 TICK_SECONDS = 0.2
 PAUSE_SECONDS = 5.0
 """Until a run whose sum could not be published is tried again."""
+
+LEAVE_SECONDS, STORE_SECONDS, LETTER_SECONDS = 8.0, 4.0, 2.0
+"""Until it is gone once it is told to end; of these, for answers that are being stored and for what is being sent."""
 
 log = logging.getLogger("dashboard.runs.worker")  # whatever the module is called that is run
 
@@ -93,7 +99,7 @@ class Worker:
             self._settled.pop(run_id, None)
         self._folders.keep([*active, *ended])
         with suppress(OSError):  # its folder may be away for a while, as the database may
-            os.utime(self._sign_of_life)
+            self._sign_of_life.touch()
         return bool(active) or self._ledger.in_hand()
 
     def _look_at_gate(self, host: str) -> None:
@@ -212,14 +218,15 @@ def run_worker(settings: Settings, lock: int | None, idle_exit: float = math.inf
     presence = Presence(settings, WORKER)
     ledger = Ledger(database, presence.process_id)
     gate = Gate(database, settings.hosts)
-    queue = BatchQueue(settings.database_url, Obtainer(settings, ledger, gate))
+    obtainer = Obtainer(settings, ledger, gate)
+    queue = BatchQueue(settings.database_url, obtainer)
     team = Team(database, ledger, queue, presence.process_id)
     worker, housekeeping = Worker(settings, queue, ledger, gate, team), Housekeeping(settings)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _told_to_end)
     try:
         presence.begin()
         call_process(presence.process_id)
-        _leaving.append(presence)
+        _at_work.append((presence.process_id, obtainer))
         log.info("The worker begins.", extra={"worker": presence.process_id})
         executor = presence.process_id if settings.shared else EXECUTOR
         queue.launch(max(host.jobs_in_flight for host in settings.hosts.values()), executor)
@@ -251,17 +258,23 @@ def _turn(worker: Worker) -> bool:
         return True
 
 
-_leaving: list[Presence] = []
+_at_work: list[tuple[str, Obtainer]] = []
+
+
+def _told_to_end(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(number, signal.SIG_DFL)
+    signal.default_int_handler(number, frame)
 
 
 def _leave(code: int) -> NoReturn:
-    """End now: batches in flight hold threads that would keep us; the next worker takes them up. Letters are finished."""
+    """End: batches in flight hold threads that would keep us; the next worker takes them up as soon as we have stepped out."""
+    end_within(LEAVE_SECONDS)
     try:
-        for presence in _leaving:
-            log.info("The worker ends.", extra={"worker": presence.process_id})
-            with suppress(DashboardError):
-                presence.end()
-        finish_telling()
+        for process_id, obtainer in _at_work:
+            log.info("The worker ends.", extra={"worker": process_id})
+            obtainer.leave(STORE_SECONDS)
+        finish_telling(LETTER_SECONDS)
+        step_out()
     except Exception:
         log.exception("The worker ends, but not as it should.")
     finally:

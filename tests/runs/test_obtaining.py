@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -27,6 +28,7 @@ from dashboard.settings import Settings
 from tests.dispatcher.replay import serving
 from tests.runs.sky_dispatcher import SkyDispatcher, plan_of, settings_in, text
 from tests.small_disk import small_disk
+from tests.waiting import wait_until
 
 
 @dataclass
@@ -194,6 +196,48 @@ def test_cancelling_ends_the_wait(bench: Bench) -> None:
     thread.join(20)
     assert not thread.is_alive()
     assert (bench.batch.state, bench.dispatcher.delivered[bench.scw]) == ("cancelled", 0)
+
+
+def test_who_leaves_stores_the_answers_that_are_there(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, storing, go_on = bench.obtain._products.write, threading.Event(), threading.Event()
+
+    def slowly(*what: Any) -> None:
+        storing.set()
+        assert go_on.wait(20)
+        write(*what)
+
+    monkeypatch.setattr(bench.obtain._products, "write", slowly)
+    order = bench.ledger.take_due(bench.run_id)[0]
+    obtaining = threading.Thread(target=bench.obtain, args=(order.batch_id, order.workflow_id))
+    obtaining.start()
+    assert storing.wait(20)
+    bench.obtain.leave(0.05)
+    assert bench.batch.state == "downloading", "it does not wait for ever"
+    leaving = threading.Thread(target=bench.obtain.leave, args=(20,))
+    leaving.start()
+    go_on.set()
+    leaving.join(20)
+    assert not leaving.is_alive()
+    assert bench.batch.state == "done"
+    obtaining.join(20)
+
+
+def test_who_leaves_begins_nothing_and_takes_no_answer(bench: Bench) -> None:
+    bench.dispatcher.released.clear()
+    order = bench.ledger.take_due(bench.run_id)[0]
+    polling = threading.Thread(target=bench.obtain, args=(order.batch_id, order.workflow_id), daemon=True)
+    polling.start()
+    wait_until(lambda: bench.batch.state == "running", "its job does not run")
+    bench.obtain.leave(5)
+    bench.dispatcher.released.set()
+    late = threading.Thread(target=bench.obtain, args=(order.batch_id, order.workflow_id), daemon=True)
+    late.start()
+    polling.join(0.3)
+    assert polling.is_alive()
+    assert late.is_alive()
+    assert (bench.batch.state, bench.batch.attempts) == ("running", 1)
+    Obtainer(bench.settings, bench.ledger, bench.gate)(order.batch_id, order.workflow_id)
+    assert (bench.batch.state, bench.batch.attempts) == ("done", 1), "another takes it up, and no try is lost"
 
 
 def test_an_unknown_address_is_a_retry(bench: Bench) -> None:
