@@ -1,30 +1,4 @@
-"""What a deployment sets, read from the environment.
-
-| variable | meaning | default |
-|---|---|---|
-| INTEGRAL_DASHBOARD_DATA | folder of the database, products and locks | $XDG_DATA_HOME/integral-dashboard |
-| INTEGRAL_DASHBOARD_DATABASE, or DATABASE_URL | URL of run store and workflows | sqlite file in that folder |
-| INTEGRAL_DASHBOARD_STORAGE, or STORAGE_URL | fsspec URL of the product store | "products" in that folder |
-| INTEGRAL_DASHBOARD_WORKERS | workers that page and command line see to here; 0: only watch | 1 |
-| INTEGRAL_DASHBOARD_SIMULATED_URL | a running observatory to use instead of starting one | none: one is started |
-| INTEGRAL_DASHBOARD_HOSTS | TOML file of dispatchers, see `dashboard.hosts` | those of the service description |
-| INTEGRAL_DASHBOARD_USERS | "single": who can open the page is it; "login": those of Panel's login; "header": a proxy names them | single |
-| INTEGRAL_DASHBOARD_USER_HEADER | with "header": in which header | X-Forwarded-User |
-| INTEGRAL_DASHBOARD_PROXIES | with "header": addresses and networks, commas between, of proxies that are believed | this machine |
-| INTEGRAL_DASHBOARD_ADMINS | users, commas between, who see the load of the deployment and may pause hosts | none |
-| INTEGRAL_DASHBOARD_LINKS | "login": who opens a link to a run must have logged in; "open": whoever has it | login |
-| INTEGRAL_DASHBOARD_KEY | secret that seals tokens and signs downloads | a file in the data folder |
-| INTEGRAL_DASHBOARD_QUOTA_GB | most that products may take | none |
-| INTEGRAL_DASHBOARD_KEEP_DAYS | how long runs that ended, and products that no run has, are kept | none: for ever |
-| INTEGRAL_DASHBOARD_KEEP_GB | size above which the oldest of them go, see docs/storage.md | none: nothing goes |
-| INTEGRAL_DASHBOARD_WEBHOOK | address that is told, by POST of JSON, when a run ends or waits | none |
-| INTEGRAL_DASHBOARD_MAIL | smtp[s]://user:password@host:port?from=address, for users who want to be told by e-mail | none |
-| INTEGRAL_DASHBOARD_ADDRESS | address of the page as users reach it, for links in such news | none |
-| INTEGRAL_DASHBOARD_LOG | "text", or "json": an object a line | text |
-| INTEGRAL_DASHBOARD_METRICS_TOKEN | bearer token that /metrics asks for; without one it answers this machine alone | none |
-| INTEGRAL_DASHBOARD_CATALOG_HOSTS | hosts from which isdc_cat_url may be fetched: host or host:port, comma between | none |
-| INTEGRAL_DASHBOARD_FRAME_ANCESTORS | sites that may show the page in a frame: none, self, https://host, comma between | self |
-"""
+"""What a deployment sets, read from the environment: see `dashboard.variables`."""
 
 from __future__ import annotations
 
@@ -34,10 +8,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from dashboard.errors import SettingsError
 from dashboard.hosts import Host, known_hosts, read_hosts
+from dashboard.variables import given
 
 SHORTEST_KEY = 32
 SHORTEST_METRICS_TOKEN = 16
@@ -89,7 +64,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read the variables listed at the head of this module.
+        """Read the variables of `dashboard.variables`.
 
         Nothing is created here: folders appear when something is written.
 
@@ -98,7 +73,7 @@ class Settings:
         SettingsError
             When one of them cannot be meant.
         """
-        env = os.environ if environ is None else environ
+        env = given(os.environ if environ is None else environ)
         share = Path(env.get("XDG_DATA_HOME") or Path(env.get("HOME", "~")).expanduser() / ".local/share")
         data_dir = Path(env.get("INTEGRAL_DASHBOARD_DATA") or share / "integral-dashboard").expanduser().absolute()
         hosts_file, users, links, key = (env.get(f"INTEGRAL_DASHBOARD_{name}", "").strip() for name in ("HOSTS", "USERS", "LINKS", "KEY"))
@@ -121,7 +96,7 @@ class Settings:
             data_dir=data_dir,
             database_url=database_url or f"sqlite:///{data_dir / 'dashboard.sqlite'}",
             storage_url=env.get("INTEGRAL_DASHBOARD_STORAGE") or env.get("STORAGE_URL") or str(data_dir / "products"),
-            simulated_url=env.get("INTEGRAL_DASHBOARD_SIMULATED_URL", "").rstrip("/"),
+            simulated_url=_address(env, "INTEGRAL_DASHBOARD_SIMULATED_URL").rstrip("/"),
             catalog_hosts=frozenset(env.get("INTEGRAL_DASHBOARD_CATALOG_HOSTS", "").lower().replace(",", " ").split()),
             hosts=read_hosts(Path(hosts_file).expanduser()) if hosts_file else known_hosts(),
             hosts_file=hosts_file and str(Path(hosts_file).expanduser().absolute()),
@@ -134,9 +109,9 @@ class Settings:
             quota_bytes=None if (quota := _amount(env, "INTEGRAL_DASHBOARD_QUOTA_GB", "gigabytes")) is None else quota * 1e9,
             keep_days=_amount(env, "INTEGRAL_DASHBOARD_KEEP_DAYS", "days"),
             keep_gigabytes=_amount(env, "INTEGRAL_DASHBOARD_KEEP_GB", "gigabytes"),
-            webhook_url=env.get("INTEGRAL_DASHBOARD_WEBHOOK", "").strip(),
+            webhook_url=_address(env, "INTEGRAL_DASHBOARD_WEBHOOK"),
             mail_url=env.get("INTEGRAL_DASHBOARD_MAIL", "").strip(),
-            address=env.get("INTEGRAL_DASHBOARD_ADDRESS", "").strip(),
+            address=_address(env, "INTEGRAL_DASHBOARD_ADDRESS"),
             workers=_workers(env.get("INTEGRAL_DASHBOARD_WORKERS", "").strip() or "1", on_sqlite=database_url[:6] in ("", "sqlite")),
             log_form=log_form,
             metrics_token=metrics_token,
@@ -145,9 +120,34 @@ class Settings:
 
 
 def _database_url(url: str) -> str:
-    """PostgreSQL by the driver that is installed, whatever its URL leaves open."""
-    scheme, separator, rest = url.strip().partition("://")
-    return f"postgresql+psycopg://{rest}" if separator and scheme in ("postgres", "postgresql") else url.strip()
+    """PostgreSQL by the driver that is installed, whatever its URL leaves open. It is not shown: it may hold a password."""
+    scheme, _, rest = url.strip().partition("://")
+    if not url.strip():
+        return ""
+    if scheme.partition("+")[0] not in ("postgres", "postgresql", "sqlite") or not rest:
+        raise SettingsError("INTEGRAL_DASHBOARD_DATABASE must be postgresql://user:password@host/database, or sqlite:///file.")
+    if not _readable(url):
+        raise SettingsError(
+            "INTEGRAL_DASHBOARD_DATABASE has no number for its port: write / ? # : of a user name or password percent-encoded."
+        )
+    return f"postgresql+psycopg://{rest}" if scheme in ("postgres", "postgresql") else url.strip()
+
+
+def _readable(url: str) -> bool:
+    """Whether an address can be taken apart into what it is meant to be."""
+    try:
+        parts = urlsplit(url.strip())
+        return (parts.port or 0) >= 0 and not parts.fragment
+    except ValueError:
+        return False
+
+
+def _address(env: Mapping[str, str], name: str) -> str:
+    """An address of the web, "" when the variable is not set. It is not shown: it may open something."""
+    text = env.get(name, "").strip()
+    if text and not (_readable(text) and re.match("https?://[^/?#:]", text, re.IGNORECASE)):
+        raise SettingsError(f"{name} must begin with http:// or https:// and a host, and go on with a port or a path if at all.")
+    return text
 
 
 def _password(url: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LEAVES = {"certificates", "errors", "hosts", "identity", "logs", "packing", "settings"}
+LEAVES = {"certificates", "errors", "hosts", "identity", "logs", "packing", "settings", "variables"}
 ALLOWED: dict[str, set[str]] = {
     **{leaf: set() for leaf in LEAVES},
     "request": set(),

@@ -11,8 +11,6 @@ from typing import Any, NoReturn
 
 from dashboard.commands.exit_codes import OK
 from dashboard.commands.login import defaults_of_login, refuse_open_door, secrets_of_login
-from dashboard.notices.mail_server import mail_server
-from dashboard.settings import Settings
 
 
 def add_to(commands: Any) -> None:
@@ -42,9 +40,9 @@ def _serve(options: argparse.Namespace) -> NoReturn:
     """Become `panel serve`: a parent that waited for it could be killed and leave it behind."""
     if options.workers is not None:
         os.environ["INTEGRAL_DASHBOARD_WORKERS"] = str(options.workers)
-    settings = Settings.from_environment()  # what is set wrongly is said now, not to the first visitor
-    if settings.mail_url:
-        mail_server(settings.mail_url)
+    from dashboard.runs.beginning import settings_to_begin_with
+
+    settings = settings_to_begin_with()
     rest = [word for word in options.rest if word != "--"]
     refuse_open_door(settings, options.address, rest, everyone=options.everyone)
     app = Path(__file__).parents[1] / "app.py"
@@ -57,6 +55,8 @@ def _serve(options: argparse.Namespace) -> NoReturn:
 
 
 def _worker(_: argparse.Namespace) -> int:
+    from dashboard.runs.beginning import settings_to_begin_with
     from dashboard.runs.worker import main as work
 
+    settings_to_begin_with()
     return work([])

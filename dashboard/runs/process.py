@@ -24,12 +24,11 @@ from dashboard.runs.lock import locked, try_lock, write_owner
 from dashboard.runs.presence import refuse_without_worker
 from dashboard.runs.run_view import RunView
 from dashboard.settings import Settings
+from dashboard.variables import VARIABLES
 
 START_SECONDS: Final = 90.0
 WORKER: Final = "dashboard.runs.worker"
-SECRETS: Final = frozenset(
-    {"ODA_TOKEN", "DATABASE_URL", *(f"INTEGRAL_DASHBOARD_{name}" for name in ("KEY", "MAIL", "WEBHOOK", "DATABASE", "METRICS_TOKEN"))}
-)
+SECRETS: Final = frozenset({"ODA_TOKEN", *(name for variable in VARIABLES if variable.secret for name in variable.names)})
 """Of our environment: no child has a token in its own, and the observatory none of the rest either."""
 IDLE_SECONDS: Final = 20.0
 """After which a worker that outlived whoever started it, and has nothing to do, ends."""

@@ -51,7 +51,7 @@ def readiness(settings: Settings) -> Readiness:
     if "://" in settings.storage_url:
         ProductStore(settings.storage_url).exists("ready")
     else:
-        _see_folder(Path(settings.storage_url))
+        see_folder(Path(settings.storage_url))
     return Readiness(schema, workers)
 
 
@@ -59,7 +59,7 @@ def _workers(database: Database, connection: sa.Connection) -> int:
     return sum(process.alive for process in seen(database, connection, WORKER))
 
 
-def _see_folder(folder: Path) -> None:
+def see_folder(folder: Path) -> None:
     """Raise where products could not be written: the folder, or the one in which it will be made."""
     while not folder.exists():
         folder = folder.parent
