@@ -1,5 +1,5 @@
 """The command line: serve, worker, plan, run, continue, export, request, runs, jobs, gallery, retention, hosts, token,
-archive, settings, status, observatory.
+archive, backup, restore, settings, status, observatory.
 
     python -m dashboard plan request.json
     python -m dashboard run request.json --host simulated --out DIR
@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 
 from dashboard import __version__
-from dashboard.commands import archive, asking, gallery, hosts, jobs, retention, runs, serving, settings, sharing, status
+from dashboard.commands import archive, asking, backup, gallery, hosts, jobs, retention, runs, serving, settings, sharing, status
 from dashboard.commands.exit_codes import BROKEN, INTERRUPTED, WRONG_REQUEST
 from dashboard.errors import ArchiveError, DashboardError, RequestError
 
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True)
-    for group in (asking, sharing, runs, jobs, gallery, retention, hosts, archive, settings, status, serving):
+    for group in (asking, sharing, runs, jobs, gallery, retention, hosts, archive, backup, settings, status, serving):
         group.add_to(commands)
     return top
 

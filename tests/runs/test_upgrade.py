@@ -20,12 +20,15 @@ from dashboard.errors import RunError
 from dashboard.identity import Identity
 from dashboard.runs import schema
 from dashboard.runs.database import close_databases, open_database
+from dashboard.runs.ledger import Ledger
 from dashboard.runs.migrations.versions import step_0001
 from dashboard.runs.run_state import ACTIVE_RUN
 from dashboard.runs.store import RunStore
 from dashboard.runs.upgrade import HEAD
 from dashboard.settings import Settings
+from tests.older_schema import FORMER, make_older
 from tests.runs.sky_dispatcher import plan_of, settings_in
+from tests.runs.stored_run import StoredRun, mosaic
 
 pytestmark = pytest.mark.sqlite
 
@@ -124,6 +127,30 @@ def test_an_old_database_is_upgraded_when_it_is_opened(settings: Settings, stamp
     with closing(sqlite3.connect(file_of(settings))) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+@pytest.mark.parametrize("version", FORMER)
+def test_an_unfinished_run_of_every_former_version_is_there_after_the_upgrade(tmp_path: Path, version: str) -> None:
+    run = StoredRun(tmp_path / "data", plan_of(8))
+    run.arrive({run.ids[0]: mosaic(0)})
+    run.publish()
+    before, plan = run.state, run.store.plan(run.run_id)
+    kept = rows_of(run.settings, ("run_batches", "events"))
+    make_older(run.settings, version)
+    close_databases()
+    assert [before.n_done, len(before.batches) > 1, before.finished] == [1, True, False]
+    after = RunStore(run.settings).state(run.run_id)
+    assert (after.state, after.sums, after.name) == (before.state, before.sums, before.name)
+    assert [(batch.batch_id, batch.state, batch.attempts) for batch in after.batches] == [
+        (batch.batch_id, batch.state, batch.attempts) for batch in before.batches
+    ]
+    assert RunStore(run.settings).plan(run.run_id).to_dict() == plan.to_dict()
+    now = rows_of(run.settings, ("run_batches", "events"))
+    assert [{**row, "changed": 0} for row in now["run_batches"]] == [{**row, "changed": 0} for row in kept["run_batches"]]
+    assert now["events"] == kept["events"]
+    assert differences(run.settings) == []
+    orders = Ledger(open_database(run.settings), "next").take_due(run.run_id)
+    assert {order.batch_id for order in orders} == {batch.batch_id for batch in after.batches if not batch.arrived}, "the rest is asked"
 
 
 def test_an_upgraded_database_is_worked_with_as_any(settings: Settings) -> None:

@@ -24,6 +24,7 @@ from dashboard.session import Session
 from dashboard.settings import Settings
 from tests.conftest import Observatory
 from tests.faults.crab import A_DAY, LATER, LONGER, assert_equal, assert_whole, counts, deployed, happened, planned, started
+from tests.older_schema import FORMER, make_older
 from tests.shared.team import Deployment, deployment
 from tests.waiting import wait_for_run, wait_until
 
@@ -214,22 +215,22 @@ def test_what_a_dead_worker_had_sent_counts_before_newer_runs_send_theirs(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
+@pytest.mark.parametrize(("kind", "schema"), [("postgresql", "0003"), ("sqlite", "0001"), ("sqlite", FORMER[-1])])
 def test_an_older_version_leaves_a_run_and_this_one_ends_it(
-    tmp_path: Path, observatory: Observatory, kind: str, request: pytest.FixtureRequest
+    tmp_path: Path, observatory: Observatory, kind: str, schema: str, request: pytest.FixtureRequest
 ) -> None:
-    """A worker of schema 0003 is killed at work; the next one upgrades the tables, and never more than four jobs are at the host."""
+    """A worker of that schema is killed at work; the next one upgrades the tables, and never more than four jobs are at the host."""
     observatory.knobs(time_per_scw=1.0, concurrency=50)
     url = request.getfixturevalue("database_url") if kind == "postgresql" else f"sqlite:///{tmp_path / 'runs.sqlite'}"
     with deployment(tmp_path, observatory.url, url) as made:
         settings = made.settings("one")
-        store, plan = RunStore(settings), planned(settings, **LONGER)
+        store, plan = RunStore(settings), planned(settings)
         older = made.worker("one")
         run_id = store.start(plan, Identity())
-        wait_until(lambda: store.state(run_id).n_done >= 3, "it is at work")
+        wait_until(lambda: store.state(run_id).n_done >= 1, "it is at work")
         older.send_signal(signal.SIGKILL)
         older.wait(30)
-        make_older(settings)
+        make_older(settings, schema)
         close_databases()
         made.worker("one")
         state = wait_for_run(store, run_id, 300.0)
@@ -238,22 +239,6 @@ def test_an_older_version_leaves_a_run_and_this_one_ends_it(
         asked = counts(observatory)
         assert asked["jobs"] == asked["products"] == len(plan.batches)
         assert asked["most_running"] <= settings.hosts["simulated"].jobs_in_flight
-
-
-def make_older(settings: Settings) -> None:
-    """The tables as schema 0003 had them, with all that is in them."""
-    moved = [("runs", "run_id", "plans", "plan_json")]
-    moved += [("batches", "batch_id", "contents", column) for column in ("parameters_json", "catalog_json")]
-    newer = (("run_batches", "changed"), ("runs", "adder"), ("runs", "adders"), ("batches", "began"), ("batches", "seconds"))
-    acts = [f"DROP INDEX {index}" for index in ("ix_run_batches_run_id_changed", "ix_batches_due", "ix_batches_state")]
-    for table, key, other, column in moved:
-        acts.append(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
-        acts.append(f"UPDATE {table} SET {column} = (SELECT {column} FROM {other} WHERE {other}.{key} = {table}.{key})")
-    acts += [f"DROP TABLE {table}" for table in ("plans", "contents", "counts", "processes")]
-    acts += [f"ALTER TABLE {table} DROP COLUMN {column}" for table, column in newer]
-    with open_database(settings).writing() as connection:
-        for act in [*acts, "UPDATE alembic_version SET version_num = '0003'"]:
-            connection.execute(sa.text(act))
 
 
 @pytest.mark.slow
