@@ -14,7 +14,7 @@ test: $(VENV)/.test chromium lint
 	$(BIN)/python -m pytest -m "not slow" --ignore tests/browser -n 2 --dist loadfile
 	$(BIN)/python -m pytest -m "not slow" tests/browser
 
-test-slow: $(VENV)/.test chromium
+test-slow: $(VENV)/.test chromium nginx
 	$(BIN)/python -m pytest -m slow --timeout 1800 --ignore tests/browser -n 2 --dist loadfile
 	$(BIN)/python -m pytest -m slow --timeout 1800 tests/browser
 
@@ -64,6 +64,18 @@ chromium:
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
 	  echo "chromium is missing and cannot be installed here: browser tests will be skipped" >&2; }
+
+# The proxy of the composition.
+.PHONY: nginx
+nginx:
+	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; } || \
+	  echo "nginx is missing and cannot be installed here: the composition will not be tested" >&2; }
+
+# The image, built with buildah and tried: minutes, and root's rights.
+.PHONY: image
+image:
+	deploy/build
 
 clean:
 	rm -rf $(VENV) .audit build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -196,6 +197,16 @@ def test_a_worker_writes_what_happens_with_what_it_is_about(settings: Settings, 
         batch = next(batch for batch in state.batches if batch.batch_id == line["batch_id"])
         assert (line["host"], line["attempt"], line["bytes"]) == ("simulated", batch.attempts, batch.n_bytes)
         assert 0 < line["seconds"] < 120
+
+
+def test_what_is_written_is_documented() -> None:
+    text = (ROOT / "docs/operations.md").read_text()
+    told = re.findall(r"^\| `(dashboard\.\w+\.\w+)` \|", text, re.M)
+    modules = (path for room in ("runs", "routes") for path in sorted((ROOT / "dashboard" / room).glob("*.py")))
+    assert sorted(told) == sorted(f"dashboard.{path.parent.name}.{path.stem}" for path in modules if "\nlog = " in path.read_text())
+    fields = re.search(r"Fields that a message may have: (.*?);", text, re.S)
+    assert fields
+    assert tuple(re.findall(r"`(\w+)`", fields[1])) == FIELDS
 
 
 def test_another_form_is_refused() -> None:

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Set
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -111,7 +112,7 @@ def restore(settings: Settings, source: Path) -> Backup:
         contents = _checked(source, folder)
         products = ProductStore(settings.storage_url)
         for name in (name for name in contents["files"] if name.startswith(f"{PRODUCTS}/")):
-            products.write(name.removeprefix(f"{PRODUCTS}/"), lambda path, name=name: _copy_file(folder / name, path))  # type: ignore[misc]
+            products.write(name.removeprefix(f"{PRODUCTS}/"), partial(shutil.copyfile, folder / name))
         if KEY in contents["files"]:
             _own(folder / KEY, settings.data_dir / KEY)
         _own(folder / DATABASE, target)

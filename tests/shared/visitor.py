@@ -1,4 +1,4 @@
-"""A visitor without a screen: opens the page over its websocket, and keeps it open."""
+"""A visitor without a screen: opens the page over its websocket, and keeps what it is sent."""
 
 from __future__ import annotations
 
@@ -7,30 +7,49 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benchmarks.stage import Client
+from benchmarks.stage import READY, Client
+
+
+class Visitor:
+    """An open page.
+
+    Attributes
+    ----------
+    heard
+        What the page server has sent since the page was shown.
+    """
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self._client: Client | None = None
+
+    async def come(self, url: str) -> None:
+        self._client = await Client.open(url)
+        await self._client._say("PATCH-DOC", {"events": [READY]})
+        self._client.reading = asyncio.create_task(self._listen(self._client))
+
+    async def go(self) -> None:
+        if self._client is not None and self._client.reading is not None:
+            self._client.close()
+            await asyncio.gather(self._client.reading, return_exceptions=True)
+
+    async def _listen(self, client: Client) -> None:
+        while (part := await client.connection.read_message()) is not None:
+            if isinstance(part, str):
+                self.heard.append(part)
 
 
 @contextmanager
-def visiting(url: str) -> Iterator[None]:
-    """With an address of the page open, which is told that it is shown; what it pushes is taken until the block ends."""
-    loop = asyncio.new_event_loop()
+def visiting(url: str) -> Iterator[Visitor]:
+    """With an address of the page open, until the block ends."""
+    loop, visitor = asyncio.new_event_loop(), Visitor()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-
-    async def come() -> Client:
-        client = await Client.open(url)
-        await client.ready()
-        return client
-
-    async def go(client: Client) -> None:
-        client.close()
-        await asyncio.gather(*(task for task in asyncio.all_tasks() if task is not asyncio.current_task()), return_exceptions=True)
-
     try:
-        client = asyncio.run_coroutine_threadsafe(come(), loop).result(150)
-        yield
-        asyncio.run_coroutine_threadsafe(go(client), loop).result(30)
+        asyncio.run_coroutine_threadsafe(visitor.come(url), loop).result(150)
+        yield visitor
     finally:
+        asyncio.run_coroutine_threadsafe(visitor.go(), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
