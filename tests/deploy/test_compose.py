@@ -78,7 +78,13 @@ def test_our_settings_and_commands_are_such(compose: Any, tmp_path: Path) -> Non
         assert settings.key
         assert settings.metrics_token
         options = parser().parse_args(service["command"][1:])
+        assert name.startswith("worker") or options.everyone
         assert options.command == ("serve" if name.startswith("page") else "worker")
+
+
+def test_no_port_is_published_to_other_machines(compose: Any) -> None:
+    ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
+    assert ports == ["127.0.0.1:8080:80"]
 
 
 def test_secrets_are_made_once_and_are_different(tmp_path: Path) -> None:
