@@ -34,6 +34,7 @@ MEANT = {
     "ADDRESS": "https://integral.example.org/",
     "LOG": "json",
     "METRICS_TOKEN": "sixteen-characters",
+    "FRAME_ANCESTORS": "self, https://hub.example.org",
     "SIMULATED_URL": "http://127.0.0.1:8080",
 }
 """Of each variable a value that is no default; the others need a file or company."""
