@@ -50,11 +50,17 @@ def _name(source: MeasuredSource, chosen: bool) -> str:
 def _flux(source: MeasuredSource) -> str:
     """Measured, or a 3 sigma limit; rows are sorted by this text: it begins with the number, as wide as any."""
     if source.kind == "forced":
-        number, text = source.upper_limit, f"< {source.upper_limit:.2f}"
+        number, text = source.upper_limit, f"< {source.upper_limit:.{_digits(source.upper_limit, 2)}f}"
     else:
-        digits = 2 if abs(source.flux) < 100 else 1
-        number, text = source.flux, f"{source.flux:.{digits}f} ± {source.scaled_error:.{digits}f}"
+        digits = _digits(source.scaled_error, 1) if abs(source.flux) < 100 else 1
+        error = f" ± {source.scaled_error:.{digits}f}" if digits < 3 else f"({source.scaled_error * 10**digits:.0f})"
+        number, text = source.flux, f"{source.flux:.{digits}f}{error}"
     return f'<span data-order="{max(number, 0.0):016.6f}">{text}</span>'
+
+
+def _digits(value: float, significant: int) -> int:
+    """Decimals that leave so many significant digits of a positive value, two to six: in JEM-X's counts/cm2/s all is small."""
+    return max(2, min(6, significant - 1 - math.floor(math.log10(value)))) if 0 < value < math.inf else 2
 
 
 def rows(sources: tuple[MeasuredSource, ...], table: SourceTable, selected: str = "") -> pd.DataFrame:
@@ -165,7 +171,10 @@ class SourcesView(pn.viewable.Viewer):
             text_align=ALIGN,
             header_align=ALIGN,
             titles=TITLES,
-            header_tooltips={**TOOLTIPS, "flux": f"{escape(self._session.sources.flux_unit)}; below: 3 sigma limit"},
+            header_tooltips={
+                **TOOLTIPS,
+                "flux": f"{escape(self._session.sources.flux_unit)}; 0.142(1) is 0.142 ± 0.001; below: 3 sigma limit",
+            },
             theme="simple",
             css_classes=["sources", "boxes", *([] if self._session.shared else ["ticks"])],
         )

@@ -35,7 +35,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationW
 
 def source(name: str, significance: float, kind: str = "known", **values: Any) -> MeasuredSource:
     given: dict[str, Any] = {"offset": 0.246, "scaled_significance": significance / 1.25, "n_batches": 3, "kind": kind}
-    return MeasuredSource(name, 83.63308, 22.01446, significance, 1.0, significance, position_error=0.3, **{**given, **values})
+    given |= {"flux": significance, "flux_error": 1.0, "significance": significance}
+    return MeasuredSource(name, 83.63308, 22.01446, position_error=0.3, **{**given, **values})
 
 
 TABLE = SourceTable(
@@ -73,6 +74,16 @@ def test_fluxes_come_with_the_error_of_the_real_sky_and_what_was_not_found_as_a_
     crab = TABLE.crab
     assert frame["mCrab"].tolist() == [round(mcrab(flux, crab), 1) for flux in (1000.0, 12.04, 11.0, 9.0, 3.756)]
     assert rows(TABLE.sources, SourceTable(TABLE.sources))["mCrab"].isna().all(), "of an unknown band there are none"
+
+
+def test_small_fluxes_show_the_first_digit_of_their_error() -> None:
+    """In JEM-X's counts/cm2/s the Crab has 0.15."""
+    small = (
+        source("Crab", 1420.0, flux=0.142, flux_error=0.0001, scaled_significance=1136.0),
+        source("faint", 0.0, "forced", upper_limit=0.00231),
+    )
+    cells = [re.sub("<[^<]*?>", "", cell) for cell in rows(small, TABLE)["flux"]]
+    assert cells == ["0.1420(1)", "< 0.0023"]
 
 
 def test_names_are_buttons_that_tell_warnings_and_hold_no_html_of_their_own() -> None:
