@@ -31,6 +31,11 @@ lint: $(VENV)/.test
 bench: $(VENV)/.test
 	@for name in mosaic spectra detection decoding coverage parts light_curves large_run batches in_flight page page_linked page_sessions; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
+# What of the documentation is made by a program: its pictures, in some minutes.
+.PHONY: pictures
+pictures: $(VENV)/.test chromium
+	$(BIN)/python -m docs.pictures
+
 # uv is needed for this alone; uv.lock names registry hosts and is not kept.
 lock:
 	uv lock --upgrade
