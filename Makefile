@@ -31,8 +31,11 @@ lint: $(VENV)/.test
 bench: $(VENV)/.test
 	@for name in mosaic spectra detection decoding coverage parts light_curves large_run batches in_flight page page_linked page_sessions; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
-# What of the documentation is made by a program: its pictures, in some minutes.
-.PHONY: pictures
+# What of the documentation is made by a program: its pictures, in some minutes, and the names of the Python road.
+.PHONY: pictures api
+api: $(VENV)/.test
+	$(BIN)/python -m docs.api
+
 pictures: $(VENV)/.test chromium
 	$(BIN)/python -m docs.pictures
 
