@@ -58,9 +58,9 @@ A token is given to `RunStore.start`; where the command line finds one: [Tokens]
 [Settings](settings.md). Whatever goes wrong is raised as one of the [errors](#errors) below, with a sentence.
 """
 ROAD: Final = {
-    "Ask": ("dashboard.identity.Identity", "dashboard.request.request.Request"),
-    "Plan": ("dashboard.road.prepare", "dashboard.road.extended", "dashboard.plan.plan.Plan", "dashboard.plan.job.Job"),
-    "Run": (
+    "Asking": ("dashboard.identity.Identity", "dashboard.request.request.Request"),
+    "Planning": ("dashboard.road.prepare", "dashboard.road.extended", "dashboard.plan.plan.Plan", "dashboard.plan.job.Job"),
+    "Running": (
         "dashboard.runs.store.RunStore",
         "dashboard.runs.process.ensure_worker",
         "dashboard.runs.process.end_children",
