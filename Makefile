@@ -29,7 +29,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 bench: $(VENV)/.test
-	@for name in mosaic spectra detection decoding coverage parts light_curves large_run batches in_flight page page_linked page_sessions; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@for name in mosaic spectra detection decoding coverage parts light_curves large_run batches in_flight start page page_linked page_sessions load; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 # What of the documentation is made by a program: its pictures, in some minutes, and the names of the Python road.
 .PHONY: pictures api

@@ -45,8 +45,9 @@ def _serve(options: argparse.Namespace) -> NoReturn:
     settings = settings_to_begin_with()
     rest = [word for word in options.rest if word != "--"]
     refuse_open_door(settings, options.address, rest, everyone=options.everyone)
-    app = Path(__file__).parents[1] / "app.py"
-    command = [sys.executable, "-m", "panel", "serve", str(app), "--port", str(options.port), "--address", options.address]
+    root = Path(__file__).parents[2]
+    app, warm = str(root / "dashboard/app.py"), str(root / "components/warm.py")
+    command = [sys.executable, "-m", "panel", "serve", app, "--setup", warm, "--port", str(options.port), "--address", options.address]
     command += ["--index", "app", "--plugins", "dashboard.routes.server", "--plugins", "components.entrance", *rest]
     command += defaults_of_login(rest)
     os.environ |= secrets_of_login(settings, rest)
