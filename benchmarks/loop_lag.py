@@ -1,11 +1,14 @@
-"""How long the event loop of a page process was there for nobody: a plugin of `panel serve`, for benchmarks alone."""
+"""How long the event loop of a page process was there for nobody, and how many documents it holds: a plugin for benchmarks alone."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 from time import perf_counter, thread_time
 from typing import Any, Final
 
+from bokeh.document import Document
+from bokeh.io.state import curstate
 from tornado.web import RequestHandler
 
 STEP: Final = 0.002
@@ -32,4 +35,13 @@ async def _look() -> None:
         Lag.cpu = max(Lag.cpu, thread_time() - used)
 
 
-ROUTES: list[tuple[str, type, dict[str, Any]]] = [(r"/lag", Lag, {})]
+class Documents(RequestHandler):
+    """GET tells how many documents are in memory, once what is garbage has gone, without the one that Bokeh has where no session is."""
+
+    def get(self) -> None:
+        gc.collect()
+        nobodys = curstate().document
+        self.write({"documents": sum(type(each) is Document and each is not nobodys for each in gc.get_objects())})
+
+
+ROUTES: list[tuple[str, type, dict[str, Any]]] = [(r"/lag", Lag, {}), (r"/documents", Documents, {})]

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -168,9 +168,10 @@ class Client:
 
     connection: WebSocketClientConnection
     reading: asyncio.Task[None] | None = None
+    received: int = 0
 
     @classmethod
-    async def open(cls, url: str) -> Client:
+    async def open(cls, url: str) -> Self:
         """It holds the whole document."""
         page = await AsyncHTTPClient(max_clients=50).fetch(url, request_timeout=120)
         token = re.search(rb'"token":"([^"]+)"', page.body)
@@ -205,17 +206,22 @@ class Client:
             header = await self._part()
             found = header["msgtype"]
             for _ in range(2 + 2 * header.get("num_buffers", 0)):
-                assert await self.connection.read_message() is not None, "the page closed the connection"
+                await self._take()
 
     async def _part(self) -> dict[str, Any]:
-        part = await self.connection.read_message()
-        assert part is not None, "the page closed the connection"
-        header: dict[str, Any] = json.loads(part)
+        header: dict[str, Any] = json.loads(await self._take())
         return header
 
+    async def _take(self) -> str | bytes:
+        """The next part of a message."""
+        part = await self.connection.read_message()
+        assert part is not None, "the page closed the connection"
+        self.received += len(part)
+        return part
+
     async def _read(self) -> None:
-        while await self.connection.read_message() is not None:
-            pass
+        while True:
+            await self._take()
 
 
 def alone(work: Callable[[], Awaitable[Value]]) -> Value:

@@ -29,7 +29,7 @@ def warm(settings: Settings) -> None:
     """Make a page and its figures for nobody: no store is asked, so that a database that is away keeps no page server from beginning."""
     pn.extension("tabulator", design=Sheet)
     session = Session(settings, Identity(origin="page"))
-    CoverageStrips(session, Range1d(0.0, 1.0))
+    CoverageStrips(session, Range1d(start=0.0, end=1.0))
     curve = light_curve.light_curve_columns(None, np.empty(0, dtype=np.intp))
     Chart(light_curve.light_curve_picture, {"ISGRI": curve}, light_curve.LAYERS, TOOLTIPS, "count/s")
     Chart(spectrum.spectrum_picture, {"ISGRI": spectrum.spectrum_columns(())}, spectrum.LAYERS, SPECTRUM_TOOLTIPS)

@@ -13,7 +13,6 @@ from components.elements.light_curve import light_curve_picture
 from components.elements.spectrum import spectrum_picture
 from components.warm import warm
 from dashboard.__main__ import parser
-from dashboard.commands import serving
 from dashboard.errors import RunError
 from dashboard.runs.database import open_database
 from dashboard.settings import Settings
@@ -41,7 +40,7 @@ print(sorted(set(sys.modules) - known))
 def test_the_figures_of_every_page_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawn_once, "_drawn", type(drawn_once._drawn)())
     warm(Settings.from_environment({"INTEGRAL_DASHBOARD_DATA": str(tmp_path)}))
-    kinds = {key if isinstance(key, str) else key[1] for key in drawn_once._drawn}
+    kinds = {key[1] if isinstance(key, tuple) else key for key in drawn_once._drawn}
     assert kinds == {"strip", "mission", light_curve_picture, spectrum_picture}
 
 
@@ -61,8 +60,13 @@ def test_the_first_visitor_waits_for_no_library(tmp_path: Path) -> None:
 
 def test_serve_warms_before_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[list[str]] = []
-    monkeypatch.setattr(serving.os, "execv", lambda _, command: told.append(command))
-    serving._serve(parser().parse_args(["serve"]))
+
+    def become(_: str, command: list[str]) -> None:
+        told.append(command)
+
+    monkeypatch.setattr("os.execv", become)
+    options = parser().parse_args(["serve"])
+    options.act(options)
     script = Path(told[0][told[0].index("--setup") + 1])
     assert script == ROOT / "components/warm.py"
     assert '__name__ == "panel_setup_module"' in script.read_text(), "the name that panel serve --setup gives a file"
