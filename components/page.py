@@ -34,25 +34,32 @@ from dashboard.visit import Visit
 from dashboard.watcher import watcher
 
 REFRESH_MS = 400
+CELL_HEIGHT = 860
+"""Screen pixels of the page in a notebook."""
 gc.freeze()  # of the libraries loaded so far nothing is ever garbage: a full collection would look through all of it, session by session
 settings.perform_document_validation = False  # three walks through every new document, to find what only a developer could mend
 
 
 class Page(pn.viewable.Viewer):
-    """One browser session's page. `session` holds all state; `visit` is what the address asked of it."""
+    """One browser session's page. `session` holds all state; `visit` is what the address asked of it.
 
-    def __init__(self, session: Session, visit: Visit, **params: Any) -> None:
+    With `cell` it stands among other things, in a notebook: without the header, and with the form only where `form` says so.
+    """
+
+    def __init__(self, session: Session, visit: Visit, *, cell: bool = False, form: bool = True, **params: Any) -> None:
         super().__init__(**params)
         self._session, self._visit = session, visit
         self._loaded = False
         sky = self._sky = SkyView(session)
-        self._ask = None if session.shared else AskView(session)
+        self._ask = AskView(session) if form and not session.shared else None
         self._side = pn.Column(
             SourcesView(session, sky), HistogramView(session), css_classes=["side"], sizing_mode="stretch_both", margin=0
         )
-        header = SharedHeader(session, visit.copied) if session.shared else HeaderView(session, sky)
-        views = (header, self._ask, TruthView(session), sky, self._side, TimeView(session))
-        self._root = pn.Column(*filter(None, views), css_classes=["page"], sizing_mode="stretch_both", margin=0)
+        header = None if cell else SharedHeader(session, visit.copied) if session.shared else HeaderView(session, sky)
+        views = (header, self._ask, TruthView(session, publishing=not cell), sky, self._side, TimeView(session))
+        self._kind = ["page", *(["cell"] if cell else []), *([] if self._ask else ["no-form"])]
+        size: dict[str, Any] = {"sizing_mode": "stretch_width", "height": CELL_HEIGHT} if cell else {"sizing_mode": "stretch_both"}
+        self._root = pn.Column(*filter(None, views), css_classes=self._kind, margin=0, **size)
         self._spectra: SpectraView | None = None
         self._editor: CatalogueEditor | None = None
         session.param.watch(self._arrange, ["run", "plan", "draft", "product_version"])
@@ -60,13 +67,13 @@ class Page(pn.viewable.Viewer):
         session.param.watch(self._address, "run")
         if pn.state.curdoc is not None:
             pn.state.add_periodic_callback(self._refresh, period=REFRESH_MS)
-            pn.state.onload(self._warm)
+            pn.state.onload(self.warm)
             pn.state.curdoc.js_on_event("document_ready", CustomJS(code=asset_path("page.js").read_text()))
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._root
 
-    async def _warm(self) -> None:
+    async def warm(self) -> None:
         """The first batch comes seconds sooner when the worker has been loading while the visitor was choosing."""
         self._loaded = True
         try:
@@ -110,7 +117,7 @@ class Page(pn.viewable.Viewer):
             "shared": session.shared is not None,
         }
         chosen = [mark for mark, holds in marks.items() if holds]
-        self._root.css_classes, self._side.css_classes = ["page", *chosen], ["side", *chosen]
+        self._root.css_classes, self._side.css_classes = [*self._kind, *chosen], ["side", *chosen]
 
     def _edit(self) -> None:
         """The editor of the catalogue that waits for its owner, in the place of the last one."""

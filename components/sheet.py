@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,15 @@ _sheets: WeakKeyDictionary[Document, InlineStyleSheet] = WeakKeyDictionary()
 def _text() -> str:
     """Ours, then those of Panel's native design."""
     shipped = Path(panel.theme.__file__).with_name("css")
-    return "\n".join(path.read_text() for path in (asset_path("page.css"), shipped / "default.css", shipped / "native.css"))
+    sheets = (path.read_text() for path in (asset_path("page.css"), shipped / "default.css", shipped / "native.css"))
+    return "\n".join((*sheets, _cell_theme()))
+
+
+def _cell_theme() -> str:
+    """The colours of the page for a notebook, whose own document is not ours to colour: light or dark as JupyterLab is."""
+    blocks = dict(re.findall(r"^(:root\S*) \{([^}]*)\}", asset_path("theme.css").read_text(), re.MULTILINE))
+    return f""":host(.cell) {{{blocks[":root"]}}}
+:host-context([data-jp-theme-light="false"]) {{{blocks[':root[data-theme="dark"]']}}}"""
 
 
 def page_sheet(doc: Document | None) -> InlineStyleSheet:

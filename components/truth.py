@@ -95,11 +95,14 @@ def truth_line(run: RunState | None, jobs: Sequence[Job] = (), coming: Sequence[
 
 
 class TruthView(pn.viewable.Viewer):
-    """Shows the watched run's line, and what can be done with the run; changes only when its text does."""
+    """Shows the watched run's line, and what can be done with the run; changes only when its text does.
 
-    def __init__(self, session: Session, **params: Any) -> None:
+    `publishing`: there is a place where the run can be published.
+    """
+
+    def __init__(self, session: Session, *, publishing: bool = True, **params: Any) -> None:
         super().__init__(**params)
-        self._session = session
+        self._session, self._publishing = session, publishing
         self._html = Words(self._line, "line")
         self._row = pn.Row(self._html, css_classes=["truth-pane"], margin=0)
         self._buttons: dict[str, pn.widgets.Button] = {}
@@ -128,7 +131,7 @@ class TruthView(pn.viewable.Viewer):
             self._row.extend(self._buttons.values())
         lost = run.state == "done with failures" or any(batch.state in {"failed", "cancelled"} for batch in run.batches)
         look = self._session.look
-        allowed = look is not None and run.finished and bool(run.sum_version) and may_be_published(look.plan)
+        allowed = self._publishing and look is not None and run.finished and bool(run.sum_version) and may_be_published(look.plan)
         cancelling = not run.finished or run.state == REVIEW
         for name, offered in {"Publish": allowed, "Batches": True, "Retry failed": lost, "Cancel": cancelling}.items():
             self._buttons[name].visible = offered

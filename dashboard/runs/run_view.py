@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -133,6 +133,17 @@ class RunView:
             found = connection.scalars(query).all()
         names = (str(json.loads(text).get("src_name", "")).strip() for text in found)
         return tuple(dict.fromkeys(filter(None, names)))[:most]
+
+    def newest(self, suits: Callable[[Mapping[str, Any]], bool]) -> str:
+        """Id of the user's newest run that has something to show, or will have, and whose request `suits`; "" when there is none."""
+        columns = (runs.c.run_id, runs.c.state, runs.c.request_json, runs.c.sums_json)
+        query = sa.select(*columns).where(*self._visible).order_by(runs.c.created.desc())
+        with self._database.reading() as connection:
+            for run_id, state, request, sums in connection.execute(query):
+                shows = state in ACTIVE_RUN or any(int(version) > 0 for version in json.loads(sums).values())
+                if shows and suits(json.loads(request)):
+                    return str(run_id)
+        return ""
 
     def any_active(self) -> bool:
         """Whether anything is left to do for any run that the user may see."""
