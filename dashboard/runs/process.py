@@ -28,7 +28,10 @@ from dashboard.variables import VARIABLES
 
 START_SECONDS: Final = 90.0
 WORKER: Final = "dashboard.runs.worker"
-SECRETS: Final = frozenset({"ODA_TOKEN", *(name for variable in VARIABLES if variable.secret for name in variable.names)})
+SECRETS: Final = frozenset(
+    {"ODA_TOKEN", "JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "PANEL_COOKIE_SECRET", "BOKEH_COOKIE_SECRET"}
+    | {name for variable in VARIABLES if variable.secret for name in variable.names}
+)
 """Of our environment: no child has a token in its own, and the observatory none of the rest either."""
 IDLE_SECONDS: Final = 20.0
 """After which a worker that outlived whoever started it, and has nothing to do, ends."""
@@ -217,6 +220,7 @@ def _start(
             "MAIL": settings.mail_url,
             "WEBHOOK": settings.webhook_url,
             "LOG": settings.log_form,
+            "WORKSPACE": str(settings.workspace_dir or ""),
         }
         environment |= {f"INTEGRAL_DASHBOARD_{name}": value for name, value in own.items()}
         environment.setdefault("OPENBLAS_NUM_THREADS", "1")  # fits are small: threads would wait for each other
