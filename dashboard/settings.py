@@ -49,6 +49,7 @@ class Settings:
     log_form: str = "text"
     metrics_token: str = field(default="", repr=False)
     frame_ancestors: str = "'self'"
+    workspace_dir: Path | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -79,6 +80,11 @@ class Settings:
         hosts_file, users, links, key = (env.get(f"INTEGRAL_DASHBOARD_{name}", "").strip() for name in ("HOSTS", "USERS", "LINKS", "KEY"))
         if users not in ("", "single", "login", "header"):
             raise SettingsError(f"INTEGRAL_DASHBOARD_USERS is {users[:40]!r}: it must be single, login or header.")
+        workspace = env.get("INTEGRAL_DASHBOARD_WORKSPACE", "").strip()
+        if workspace and users in ("login", "header"):
+            raise SettingsError(
+                f"INTEGRAL_DASHBOARD_WORKSPACE is a folder of one user: it cannot be set with INTEGRAL_DASHBOARD_USERS={users}."
+            )
         if links not in ("", "open", "login"):
             raise SettingsError(f"INTEGRAL_DASHBOARD_LINKS is {links[:40]!r}: it must be open or login.")
         if links == "open" and users == "header":
@@ -116,6 +122,7 @@ class Settings:
             log_form=log_form,
             metrics_token=metrics_token,
             frame_ancestors=_frame_ancestors(env.get("INTEGRAL_DASHBOARD_FRAME_ANCESTORS", "")),
+            workspace_dir=Path(workspace).expanduser().absolute() if workspace else None,
         )
 
 

@@ -47,6 +47,7 @@ from dashboard.runs.store import RunStore
 from dashboard.runs.team import Team
 from dashboard.runs.vault import Vault
 from dashboard.runs.workflow import EXECUTOR, BatchQueue
+from dashboard.runs.workspace import Workspace
 from dashboard.settings import Settings
 
 TICK_SECONDS = 0.2
@@ -68,6 +69,7 @@ class Worker:
         self._products = ProductStore(settings.storage_url)
         self._announcer = Announcer(settings)
         self._folders = RunFolders(settings)
+        self._workspace = Workspace(settings)
         self._sign_of_life = worker_lock(settings)
         self._folds: dict[str, RunFold] = {}
         self._not_before: dict[str, float] = {}
@@ -78,6 +80,7 @@ class Worker:
         """Put into the queue what an earlier worker had noted as queued; what DBOS knows already stays as it is."""
         Vault(self._settings).sweep()
         self._folders.look_for_missing()
+        self._workspace.look_for_missing()
         self._queue.put_missing(self._ledger.in_queue())
 
     def turn(self) -> bool:
@@ -98,6 +101,7 @@ class Worker:
             self._folds.pop(run_id, None)
             self._settled.pop(run_id, None)
         self._folders.keep([*active, *ended])
+        self._workspace.keep([*active, *ended])
         with suppress(OSError):  # its folder may be away for a while, as the database may
             self._sign_of_life.touch()
         return bool(active) or self._ledger.in_hand()
