@@ -14,7 +14,7 @@ test: $(VENV)/.test chromium lint
 	$(BIN)/python -m pytest -m "not slow" --ignore tests/browser -n 2 --dist loadfile
 	$(BIN)/python -m pytest -m "not slow" tests/browser
 
-test-slow: $(VENV)/.test chromium nginx
+test-slow: $(VENV)/.test chromium nginx hub-tools
 	$(BIN)/python -m pytest -m slow --timeout 1800 --ignore tests/browser -n 2 --dist loadfile
 	$(BIN)/python -m pytest -m slow --timeout 1800 tests/browser
 
@@ -44,6 +44,8 @@ lock:
 	uv lock --upgrade
 	uv export --quiet --no-header --no-annotate --no-emit-project --output-file requirements.lock
 	uv export --quiet --no-header --no-annotate --no-emit-project --extra test --output-file requirements-test.lock
+	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11 -c requirements-test.lock \
+	  tests/browser/jupyterhub.in --output-file tests/browser/jupyterhub.lock
 	rm -f uv.lock
 
 # What is publicly known to be wrong with locked versions; it has a virtual environment of its own and asks the package index.
@@ -85,5 +87,20 @@ nginx:
 image:
 	deploy/build
 
+# A JupyterHub and its proxy, for tests/browser/test_jupyterhub.py alone: they stand in an environment of their own that sees ours.
+.PHONY: hub-tools
+hub-tools: $(VENV)/.test
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory .hub/.done || \
+	  echo "JupyterHub could not be set up: its tests will be skipped" >&2; \
+	else echo "npm is missing: tests of JupyterHub will be skipped" >&2; fi
+
+.hub/.done: tests/browser/jupyterhub.lock requirements-test.lock
+	rm -rf .hub
+	$(BIN)/python -m venv .hub
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > "$$(.hub/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/project.pth"
+	.hub/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/browser/jupyterhub.lock
+	npm install --silent --no-fund --no-audit --no-package-lock --prefix .hub configurable-http-proxy@5.3.0
+	touch $@
+
 clean:
-	rm -rf $(VENV) .audit build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .audit .hub build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -118,6 +118,15 @@ VARIABLES: Final = (
         secret="all",
     ),
     Variable("ADDRESS", "address of the page as users reach it, for links in such news", "none"),
+    Variable("PORT", "port that the page listens on", "5006"),
+    Variable("LISTEN", "address that it listens on", "127.0.0.1"),
+    Variable("PREFIX", "path under which a proxy passes the page on, unchanged, see [Datalabs](datalabs.md#start)", "none"),
+    Variable("ORIGINS", "names in browsers' address bars behind such a proxy: `host` or `host:port`, commas between", "this machine"),
+    Variable(
+        "WORKSPACE",
+        "folder into which products are put as they land, see [Datalabs](datalabs.md#products-in-the-workspace); with one user only",
+        "none",
+    ),
     Variable("LOG", "`text`, or `json`: an object a line, see [Operations](operations.md)", "`text`"),
     Variable(
         "METRICS_TOKEN",

@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import astropy.units as u
 import numpy as np
@@ -102,9 +103,9 @@ def test_a_request_finds_only_the_run_that_was_asked_so_and_starts_none(run: Sto
 
 def test_the_views_stand_in_a_document(run: StoredRun) -> None:
     look = explore("Crab")
-    root = look.__panel__().get_root()
+    root: Any = look.__panel__().get_root()
     assert root.css_classes[:3] == ["page", "cell", "no-form"]
-    figures = [model for model in root.references() if type(model).__name__ == "figure"]
+    figures: list[Any] = [model for model in root.references() if type(model).__name__ == "figure"]
     assert len(figures) >= 3
     points = [r.data_source.data for figure in figures for r in figure.renderers if "x" in r.data_source.data]
     assert any(np.allclose(data["x"], [54544.0, 54545.0, 54546.0, 54547.0]) for data in points if len(data["x"]) == 4)
@@ -122,9 +123,8 @@ def test_the_name_alone_loads_no_page() -> None:
 def test_a_run_is_started_once_and_comes_back(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTEGRAL_DASHBOARD_DATA", str(settings.data_dir))
     monkeypatch.setenv("INTEGRAL_DASHBOARD_SIMULATED_URL", settings.simulated_url)
-    asked = {"T1": SHORT[0], "T2": SHORT[1], "s_max": 10}
-    look = explore("Crab", start=True, **asked)
-    again = explore("Crab", start=True, **asked)
+    asked = Request(T1=SHORT[0], T2=SHORT[1], s_max=10)
+    look, again = explore(asked, start=True), explore(asked, start=True)
     assert again.run_id == look.run_id
     state = look.wait(180).state
     assert (state.state, state.n_done) == ("done", 6)

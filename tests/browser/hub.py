@@ -72,7 +72,7 @@ def entry_points(folder: Path) -> Path:
 @contextmanager
 def running_hub(folder: Path, simulated_url: str) -> Iterator[Hub]:
     """A hub by the recipe that ships; it and all it started end with the block."""
-    public, api, proxy_api, service = _free_ports(4)
+    public, api, proxy_api, service = free_ports(4)
     hub, path = Hub(f"http://127.0.0.1:{public}", folder / "data"), f"{ROOT}:{entry_points(folder / 'site')}"
     config = folder / "jupyterhub_config.py"
     config.write_text(f"""
@@ -107,7 +107,7 @@ c.JupyterHub.services[0]["environment"] |= {{"PYTHONPATH": {path!r}, "INTEGRAL_D
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
         try:
             wait_until(
-                lambda: process.poll() is not None or _answers(f"{hub.url}/services/integral/health"), "the hub does not come up", 120
+                lambda: process.poll() is not None or answers(f"{hub.url}/services/integral/health"), "the hub does not come up", 120
             )
             assert process.poll() is None, (folder / "hub.log").read_text()[-3000:]
             yield hub
@@ -116,14 +116,14 @@ c.JupyterHub.services[0]["environment"] |= {{"PYTHONPATH": {path!r}, "INTEGRAL_D
             process.wait(60)
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
     try:
         return httpx.get(url, timeout=2).status_code == 200
     except httpx.HTTPError:
         return False
 
 
-def _free_ports(number: int) -> tuple[int, ...]:
+def free_ports(number: int) -> tuple[int, ...]:
     held = [socket.socket() for _ in range(number)]
     for each in held:
         each.bind(("127.0.0.1", 0))
