@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 from math import inf
 from typing import Any, Final, Self
 
 import panel as pn
 from panel.io.notebook import push_notebook
+from panel.reactive import Syncable
 
 from components.page import REFRESH_MS, Page
 from components.sheet import Sheet
@@ -25,6 +28,20 @@ WATCH_SECONDS: Final = 0.3
 def load_once() -> None:
     """What figures and, in a kernel, the browser of its cells need, whatever `pn.extension()` has loaded."""
     pn.extension("tabulator", sizing_mode="stretch_width", inline=True)  # inline: from the kernel, for others may not be reached
+
+
+def _in_style(act: Callable[..., None]) -> Callable[..., None]:
+    """What a click on one of our components builds looks like ours; what else is in the notebook keeps its looks."""
+
+    def styled(self: Any, *words: Any) -> None:
+        with pn.config.set(design=Sheet) if isinstance(self._design, Sheet) else nullcontext():
+            act(self, *words)
+
+    return styled
+
+
+for name in ("_comm_event", "_comm_change"):
+    setattr(Syncable, name, _in_style(getattr(Syncable, name)))
 
 
 class Exploration(RunProducts, pn.viewable.Viewer):
@@ -122,9 +139,4 @@ class Exploration(RunProducts, pn.viewable.Viewer):
             return
         with pn.config.set(design=Sheet), pn.io.hold():
             self.session.refresh()
-            for late in root.select(
-                lambda each: each.design is not Sheet
-            ):  # built by a click; what else is in the notebook keeps its looks
-                late.design = Sheet
-                late.param.trigger("stylesheets")
         push_notebook(root)
