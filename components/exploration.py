@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
 from functools import cache
 from math import inf
 from typing import Any, Final, Self
 
 import panel as pn
 from panel.io.notebook import push_notebook
-from panel.reactive import Syncable
 
 from components.page import REFRESH_MS, Page
 from components.sheet import Sheet
@@ -28,20 +26,6 @@ WATCH_SECONDS: Final = 0.3
 def load_once() -> None:
     """What figures and, in a kernel, the browser of its cells need, whatever `pn.extension()` has loaded."""
     pn.extension("tabulator", sizing_mode="stretch_width", inline=True)  # inline: from the kernel, for others may not be reached
-
-
-def _in_style(act: Callable[..., None]) -> Callable[..., None]:
-    """What a click on one of our components builds looks like ours; what else is in the notebook keeps its looks."""
-
-    def styled(self: Any, *words: Any) -> None:
-        with pn.config.set(design=Sheet) if isinstance(self._design, Sheet) else nullcontext():
-            act(self, *words)
-
-    return styled
-
-
-for name in ("_comm_event", "_comm_change"):
-    setattr(Syncable, name, _in_style(getattr(Syncable, name)))
 
 
 class Exploration(RunProducts, pn.viewable.Viewer):
@@ -70,6 +54,7 @@ class Exploration(RunProducts, pn.viewable.Viewer):
         self.session, self._form = session, form
         self._page: Page | None = None
         self._pulse: Any = None
+        self._turn = threading.RLock()
         if run_id:
             _ = self.state
 
@@ -120,7 +105,21 @@ class Exploration(RunProducts, pn.viewable.Viewer):
                 self._page = Page(mine, Visit(), cell=True, form=self._form or not self._run_id)
                 if self._run_id:
                     mine.open(self._run_id)
+            self._listen(self._page.__panel__())
         return self._page.__panel__()
+
+    def _listen(self, root: Any) -> None:
+        """Take what the browser sends one by one: kernels hand it over in another thread, and what two threads send at once is garbled.
+
+        What a click builds looks like ours; what else is in the notebook keeps its looks.
+        """
+        take = root._on_msg
+
+        def on_message(*about: Any) -> None:
+            with self._turn, pn.config.set(design=Sheet):
+                take(*about)
+
+        root._on_msg = on_message
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         """What a cell shows, kept current as long as it is shown."""
@@ -137,6 +136,6 @@ class Exploration(RunProducts, pn.viewable.Viewer):
             self._pulse.stop()
             self._pulse = None
             return
-        with pn.config.set(design=Sheet), pn.io.hold():
+        with self._turn, pn.config.set(design=Sheet):
             self.session.refresh()
-        push_notebook(root)
+            push_notebook(root)

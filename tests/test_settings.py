@@ -36,6 +36,7 @@ MEANT = {
     "METRICS_TOKEN": "sixteen-characters",
     "FRAME_ANCESTORS": "self, https://hub.example.org",
     "SIMULATED_URL": "http://127.0.0.1:8080",
+    "WORKSPACE": "/srv/workspace",
 }
 """Of each variable a value that is no default; the others need a file or company."""
 WRONG = [
@@ -95,7 +96,8 @@ def test_each_is_read_under_all_its_names(tmp_path: Path, variable: object) -> N
 
 
 def test_those_that_need_others_are_read(tmp_path: Path) -> None:
-    assert {variable.word for variable in VARIABLES} - set(MEANT) == {"HOSTS", "LINKS", "USER_HEADER", "PROXIES"}
+    of_the_server = {"PORT", "LISTEN", "PREFIX", "ORIGINS"}  # see tests/test_reach.py
+    assert {variable.word for variable in VARIABLES} - set(MEANT) == {"HOSTS", "LINKS", "USER_HEADER", "PROXIES", *of_the_server}
     header = Settings.from_environment(environment(tmp_path, USERS="header", USER_HEADER="X-Remote-User", PROXIES="192.0.2.7"))
     assert (header.user_header, [str(network) for network in header.proxies]) == ("X-Remote-User", ["192.0.2.7/32"])
     (tmp_path / "hosts.toml").write_text("[institute]\ndispatcher_url = 'https://mmoda.example.org'\n")
