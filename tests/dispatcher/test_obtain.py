@@ -186,11 +186,11 @@ def test_an_address_oda_api_does_not_take_never_leaves_the_machine(url: str) -> 
 
 
 def test_stop_ends_the_wait_and_keeps_the_job() -> None:
-    time = FakeTime()
+    time, late = FakeTime(), Backoff(draw=lambda: 1.0)
     with serving([answer(polled())]) as server, pytest.raises(Abandoned, match="574abdab77ceb965"):
-        late = Backoff(draw=lambda: 1.0)
-        stopped = {"stop": lambda: time.now >= 3, "clock": time.clock, "sleep": time.sleep, "backoff": late}
-        obtain(image_batch(), host(server.url, poll_seconds=60.0), **stopped)
+        obtain(
+            image_batch(), host(server.url, poll_seconds=60.0), stop=lambda: time.now >= 3, clock=time.clock, sleep=time.sleep, backoff=late
+        )
     assert len(server.requests) == 1
     assert time.now == 3
     with serving([answer(polled())]) as server, pytest.raises(Abandoned):
