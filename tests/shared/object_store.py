@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import boto3
+import httpx
 import pytest
 from moto.server import ThreadedMotoServer
+from s3fs import S3FileSystem
 
 BUCKET = "products"
 
@@ -49,6 +51,8 @@ def object_store() -> Iterator[ObjectStore]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in store.environment.items():
             patch.setenv(name, value)
+        S3FileSystem.clear_instance_cache()  # those of a former store know its address
+        httpx.post(f"http://127.0.0.1:{store.port}/moto-api/reset").raise_for_status()  # what it holds is the process's, not the server's
         boto3.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-2"})
         try:
             yield store
