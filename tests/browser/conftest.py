@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from dashboard.identity import Identity
 from dashboard.request.request import Request
@@ -29,6 +29,7 @@ from tests.conftest import ROOT, Observatory, running_observatory
 from tests.waiting import wait_for_run
 
 CHROMIUM = shutil.which("chromium")
+expect.set_options(timeout=20_000)  # a deadline, on machines that have other things to do
 HOSTS = """
 production.offered = false
 staging.offered = false
