@@ -171,6 +171,7 @@ def test_the_worker_has_no_token_in_its_environment_or_arguments(session: Sessio
     lock = worker_lock(session.settings)
     wait_until(lambda: lock.read_text().strip().isdigit(), "no worker")
     worker = Path("/proc") / lock.read_text().strip()
+    wait_until(lambda: bool((worker / "cmdline").read_bytes()), "the worker has not become a program of its own")
     for name in ("environ", "cmdline"):
         told = (worker / name).read_bytes()
         assert told

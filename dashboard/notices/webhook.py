@@ -7,7 +7,7 @@ httpx's client, which logs whole addresses.
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
@@ -18,6 +18,7 @@ from dashboard.notices.news import News, one_line, shortened
 PAUSE = 0.5
 """Seconds before the second try."""
 
+LAST_PORT: Final = 65535
 HEADERS = {"User-Agent": "integral-dashboard", "Accept": "*/*"}
 
 
@@ -42,8 +43,9 @@ def post(url: str, news: News, seconds: float = 10.0) -> None:
         address = httpx.URL(url.strip())
     except (httpx.InvalidURL, UnicodeError):
         address = httpx.URL()
-    if address.scheme not in ("http", "https") or not address.host:
-        raise NoticeFailed("The webhook's address cannot be meant: it must begin with http:// or https:// and a host.")
+    # The resolver would take a port beyond the last one for another, 65536 lower.
+    if address.scheme not in ("http", "https") or not address.host or (address.port or 0) > LAST_PORT:
+        raise NoticeFailed("The webhook's address cannot be meant: it must begin with http:// or https://, a host, and a port up to 65535.")
     if problem := _problem(address, news, Deadline(seconds)):
         # Told here and not where an error is handled, which would be its context and knows the address.
         raise NoticeFailed(f"The webhook at {shortened(one_line(address.host), 100)} {problem}")

@@ -146,6 +146,13 @@ def test_what_is_no_address_is_told(url: str) -> None:
     assert failure(url, 2.0).startswith("The webhook")
 
 
+def test_a_port_beyond_the_last_is_not_taken_for_another() -> None:
+    """The resolver would leave 65536 out of it, and ask whoever listens there."""
+    with hook(Reply(200)) as server:
+        beyond = f"http://127.0.0.1:{int(server.url.rpartition(':')[2]) + 65536}/{SECRET}"
+        assert "up to 65535" in failure(beyond, 2.0)
+
+
 def test_no_log_knows_the_address(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG), hook(Reply(500)) as server:
         failure(f"{server.url}/{SECRET}?key={SECRET}")
