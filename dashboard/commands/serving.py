@@ -74,9 +74,8 @@ def _hub_service(_: argparse.Namespace) -> NoReturn:
         raise SettingsError("INTEGRAL_DASHBOARD_ORIGINS is not set: name the host of the hub as it stands in the address bar.")
     from dashboard.runs.secret_key import derived_key
 
-    os.environ["BOKEH_COOKIE_SECRET"] = derived_key(
-        Settings.from_environment(), "hub login"
-    ).hex()  # signs the cookie of the hub's own client
+    # It signs the cookie of the hub's own client.
+    os.environ["BOKEH_COOKIE_SECRET"] = derived_key(Settings.from_environment(), "hub login").hex()
     login = ["--auth-module", str(ROOM / "routes/hub_login.py")]
     _become_page(Reach(place.port or 80, place.hostname or "127.0.0.1", prefix.rstrip("/"), origins), login)
 
