@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from dashboard.commands.answer import say
 from dashboard.commands.asking import add_token_option, standing
-from dashboard.commands.exit_codes import OK
 from dashboard.errors import RequestError
 from dashboard.identity import Identity
 from dashboard.settings import Settings
@@ -47,11 +46,6 @@ def _acts(options: argparse.Namespace) -> JobActs:
     return JobActs(settings, RunStore(settings, identity.user), identity, account_of(settings, identity.user))
 
 
-def _say(options: argparse.Namespace, document: Any, *lines: str) -> int:
-    print(json.dumps(document, indent=1) if options.json else "\n".join(lines))
-    return OK
-
-
 def _document(look: JobLook) -> dict[str, Any]:
     job = look.job
     return {
@@ -79,7 +73,7 @@ def _list(options: argparse.Namespace) -> int:
         f"{f'  run {look.run_id}' if look.run_id else ''}"
         for look in looks
     ]
-    return _say(options, [_document(look) for look in looks], *(lines or [f"{options.host} has no job of yours in {options.days:g} days."]))
+    return say(options, [_document(look) for look in looks], *(lines or [f"{options.host} has no job of yours in {options.days:g} days."]))
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -95,7 +89,7 @@ def _show(options: argparse.Namespace) -> int:
     }
     lines = [f"{name}: {value}" for name, value in facts.items() if value]
     lines += [f"  {name} = {_short(value)}" for name, value in sorted(job.parameters.items())]
-    return _say(options, _document(look), *lines)
+    return say(options, _document(look), *lines)
 
 
 def _short(value: Any) -> str:
@@ -109,7 +103,7 @@ def _attach(options: argparse.Namespace) -> int:
     if look.remark:
         print(f"Note: {look.remark}", file=sys.stderr)
     run_id = acts.attach(options.host, look, options.name, lasting=True)
-    return _say(
+    return say(
         options, {"run_id": run_id, "job_id": look.job.job_id}, f"run {run_id}", f"To see it: integral-dashboard runs watch {run_id}"
     )
 
@@ -125,6 +119,6 @@ def _report(options: argparse.Namespace) -> int:
         "y",
         "yes",
     ):
-        return _say(options, {"sent": False}, "Nothing was sent.")
+        return say(options, {"sent": False}, "Nothing was sent.")
     told = acts.report(options.host, look, options.text)
-    return _say(options, {"sent": True, "told": told}, f"Sent: {told}")
+    return say(options, {"sent": True, "told": told}, f"Sent: {told}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -12,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dashboard.commands import sharing
+from dashboard.commands.answer import own_store, say
 from dashboard.commands.asking import add_screening_option, add_token_option, planned, standing, watch
-from dashboard.commands.exit_codes import OK
 from dashboard.errors import RequestError
 from dashboard.identity import Identity
 from dashboard.settings import Settings
@@ -74,18 +73,6 @@ def add_to(commands: Any) -> None:
         add_token_option(command)
 
 
-def _store() -> tuple[Settings, RunStore]:
-    from dashboard.runs.store import RunStore
-
-    settings = Settings.from_environment()
-    return settings, RunStore(settings, Identity().user)
-
-
-def _say(options: argparse.Namespace, document: Any, *lines: str) -> int:
-    print(json.dumps(document, indent=1) if options.json else "\n".join(lines))
-    return OK
-
-
 def _tell(notices: Iterable[str]) -> None:
     """What the user should know, apart from the answer, which programs read."""
     for notice in notices:
@@ -95,20 +82,20 @@ def _tell(notices: Iterable[str]) -> None:
 def _list(options: argparse.Namespace) -> int:
     from dashboard.runs.run_document import run_document
 
-    _, store = _store()
+    _, store = own_store()
     states = store.list_runs()
     short = [{key: value for key, value in run_document(state).items() if key != "batches"} for state in states]
     lines = [
         f"{s.run_id}  {s.state:<18} {s.name[:24]:<24} {s.line_of_truth}{' (pinned)' * s.pinned}{f'  {s.reason}' if s.reason else ''}"
         for s in states
     ]
-    return _say(options, short, *(lines or ["There is no run yet."]))
+    return say(options, short, *(lines or ["There is no run yet."]))
 
 
 def _show(options: argparse.Namespace) -> int:
     from dashboard.runs.run_document import run_document
 
-    _, store = _store()
+    _, store = own_store()
     state = store.state(options.run_id)
     if options.history:
         return _history(options, store, state)
@@ -121,7 +108,7 @@ def _show(options: argparse.Namespace) -> int:
         told = f". {batch.reason} {batch.remedy}".rstrip() if batch.reason else ""
         progress = f", {batch.scw_done} of {batch.scw_total} ScW" if batch.state == "running" else f", {batch.scw_total} ScW"
         lines.append(f"batch {number} (job {batch.job}): {batch.state}{progress}, {batch.scw[0]} to {batch.scw[-1]}{told}")
-    return _say(options, run_document(state, plan) | {"gallery": [asdict(known) for known in published]}, *lines)
+    return say(options, run_document(state, plan) | {"gallery": [asdict(known) for known in published]}, *lines)
 
 
 def _history(options: argparse.Namespace, store: RunStore, state: RunState) -> int:
@@ -129,13 +116,13 @@ def _history(options: argparse.Namespace, store: RunStore, state: RunState) -> i
     events = store.history(batch_id=batch_id) if batch_id else store.history(run_id=state.run_id)
     times = [datetime.fromtimestamp(event.at, UTC).isoformat(timespec="milliseconds") for event in events]
     document = [{"at": at, "what": event.what, "detail": event.detail} for at, event in zip(times, events, strict=True)]
-    return _say(options, document, *(f"{entry['at']}  {entry['what']:<14} {entry['detail']}" for entry in document))
+    return say(options, document, *(f"{entry['at']}  {entry['what']:<14} {entry['detail']}" for entry in document))
 
 
 def _quality(options: argparse.Namespace) -> int:
     from dashboard.runs.quality import run_quality, suspects
 
-    settings, store = _store()
+    settings, store = own_store()
     state, plan = store.state(options.run_id), store.plan(options.run_id)
     quality = run_quality(settings, plan, state) or {}
     marked = [number for number, _ in suspects(state, quality)]
@@ -150,14 +137,14 @@ def _quality(options: argparse.Namespace) -> int:
         lines.append(f"batch {number} (job {batch.job}): {known.figures.asked / 1e3:.1f} ks{told}{'. '.join(('', *known.reasons))}")
     told = f"runs exclude {options.run_id} --batch {' '.join(map(str, marked))}"
     lines.append(f"Suggested: integral-dashboard {told}" if marked else f"{len(lines)} batches compared, none stands out.")
-    return _say(options, {"run_id": state.run_id, "batches": rows, "suspect": marked}, *lines)
+    return say(options, {"run_id": state.run_id, "batches": rows, "suspect": marked}, *lines)
 
 
 def _start(options: argparse.Namespace) -> int:
     from dashboard.runs.capacity import refuse_without_room
     from dashboard.runs.process import ensure_worker
 
-    settings, store = _store()
+    settings, store = own_store()
     plan, screened = planned(settings, options)
     _tell((*plan.notices, *screened))
     user = standing(settings, plan.host, options)
@@ -165,24 +152,24 @@ def _start(options: argparse.Namespace) -> int:
     refuse_without_room(settings, plan, store.done_batches([batch.batch_id for batch in plan.batches]))
     run_id = store.start(plan, Identity(roles=user.roles), options.name, user.token, options.tell)
     ensure_worker(settings, lasting=True)
-    return _say(options, {"run_id": run_id, "batches": len(plan.batches)}, run_id)
+    return say(options, {"run_id": run_id, "batches": len(plan.batches)}, run_id)
 
 
 def _watch(options: argparse.Namespace) -> int:
-    settings, _ = _store()
+    settings, _ = own_store()
     return watch(settings, options.run_id, options.out, "", cancel=False)
 
 
 def _cancel(options: argparse.Namespace) -> int:
-    _, store = _store()
+    _, store = own_store()
     store.cancel(options.run_id)
     state = store.state(options.run_id)
     event = next((event for event in reversed(store.history(run_id=options.run_id)) if event.what == "cancelled"), None)
-    return _say(options, {"run_id": state.run_id, "state": state.state}, event.detail if event else f"It had ended: {state.state}.")
+    return say(options, {"run_id": state.run_id, "state": state.state}, event.detail if event else f"It had ended: {state.state}.")
 
 
 def _retry(options: argparse.Namespace) -> int:
-    settings, store = _store()
+    settings, store = own_store()
     state = store.state(options.run_id)
     token = standing(settings, state.host, options).token
     number = store.retry_failed(options.run_id, token, _ids(state, options.batch) if options.batch else None)
@@ -194,7 +181,7 @@ def _extend(options: argparse.Namespace) -> int:
     from dashboard.road import extended
     from dashboard.runs.capacity import refuse_without_room
 
-    settings, store = _store()
+    settings, store = own_store()
     names = ("T1", "T2", "revolutions", "observations", "radius")
     changes = {name: value for name in names if (value := getattr(options, name)) is not None}
     if not changes:
@@ -213,7 +200,7 @@ def _extend(options: argparse.Namespace) -> int:
 def _exclude(options: argparse.Namespace) -> int:
     from dashboard.plan.replanning import put_back, without
 
-    settings, store = _store()
+    settings, store = own_store()
     if bool(options.batch) == bool(options.scw):
         raise RequestError("Say either which batches (--batch) or which science windows (--scw).")
     state = store.state(options.run_id)
@@ -228,27 +215,27 @@ def _exclude(options: argparse.Namespace) -> int:
 
 
 def _rename(options: argparse.Namespace) -> int:
-    _, store = _store()
+    _, store = own_store()
     store.rename(options.run_id, options.name)
     name = store.state(options.run_id).name
-    return _say(options, {"run_id": options.run_id, "name": name}, f"It is called {name} now.")
+    return say(options, {"run_id": options.run_id, "name": name}, f"It is called {name} now.")
 
 
 def _pin(options: argparse.Namespace, pinned: bool) -> int:
-    _, store = _store()
+    _, store = own_store()
     store.pin(options.run_id, pinned)
-    return _say(options, {"run_id": options.run_id, "pinned": pinned}, "pinned" if pinned else "no longer pinned")
+    return say(options, {"run_id": options.run_id, "pinned": pinned}, "pinned" if pinned else "no longer pinned")
 
 
 def _delete(options: argparse.Namespace) -> int:
-    _, store = _store()
+    _, store = own_store()
     state = store.state(options.run_id)
     if not options.yes and (options.json or not sys.stdin.isatty()):
         raise RequestError(f"Nobody can be asked whether {state.name} is to be deleted with its files: add --yes if it is.")
     if not options.yes and input(f"Delete {state.name} ({state.line_of_truth}) with its files? [y/N] ").strip().lower() not in ("y", "yes"):
-        return _say(options, {"run_id": options.run_id, "deleted": False}, "Nothing was deleted.")
+        return say(options, {"run_id": options.run_id, "deleted": False}, "Nothing was deleted.")
     freed = store.delete(options.run_id)
-    return _say(options, {"run_id": options.run_id, "deleted": True, "bytes": freed}, f"Deleted; {freed / 1e6:.1f} MB are free again.")
+    return say(options, {"run_id": options.run_id, "deleted": True, "bytes": freed}, f"Deleted; {freed / 1e6:.1f} MB are free again.")
 
 
 def _go_on(options: argparse.Namespace, settings: Settings, number: int, line: str) -> int:
@@ -256,7 +243,7 @@ def _go_on(options: argparse.Namespace, settings: Settings, number: int, line: s
     from dashboard.runs.process import ensure_worker
 
     ensure_worker(settings, lasting=True)
-    return _say(options, {"run_id": options.run_id, "batches": number}, line)
+    return say(options, {"run_id": options.run_id, "batches": number}, line)
 
 
 def _ids(state: RunState, numbers: Sequence[int]) -> list[str]:

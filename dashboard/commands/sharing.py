@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,14 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dashboard.commands.answer import own_store, say
 from dashboard.commands.asking import text_of
 from dashboard.commands.exit_codes import OK
 from dashboard.errors import RequestError
-from dashboard.identity import Identity
 from dashboard.settings import Settings
 
 if TYPE_CHECKING:
-    from dashboard.runs.store import RunStore
+    pass
 
 LONGEST_DAYS = 36_500.0
 
@@ -43,30 +42,18 @@ def add_to_runs(add: Callable[..., argparse.ArgumentParser]) -> None:
     report.add_argument("--out", type=Path, default=Path("report.html"), help="the file (default: report.html)")
 
 
-def _store() -> tuple[Settings, RunStore]:
-    from dashboard.runs.store import RunStore
-
-    settings = Settings.from_environment()
-    return settings, RunStore(settings, Identity().user)
-
-
-def _say(options: argparse.Namespace, document: Any, *lines: str) -> int:
-    print(json.dumps(document, indent=1) if options.json else "\n".join(lines))
-    return OK
-
-
 def _share(options: argparse.Namespace) -> int:
-    settings, store = _store()
+    settings, store = own_store()
     if options.days is not None and not 0 < options.days <= LONGEST_DAYS:
         raise RequestError(f"--days is {options.days:g}: it must be above 0 and at most {LONGEST_DAYS:g}; leave it out for ever.")
     expires = None if options.days is None else time.time() + options.days * 86400.0
     secret = store.share(options.run_id, expires, name=options.name)
     address = f"{settings.address or 'app'}?link={secret}"
-    return _say(options, {"run_id": options.run_id, "link": address, "expires": expires}, address)
+    return say(options, {"run_id": options.run_id, "link": address, "expires": expires}, address)
 
 
 def _links(options: argparse.Namespace) -> int:
-    _, store = _store()
+    _, store = own_store()
     found, now = store.links(options.run_id), time.time()
     lines = []
     for link in found:
@@ -74,7 +61,7 @@ def _links(options: argparse.Namespace) -> int:
         until = "for ever" if link.expires is None else f"until {_day(link.expires)}"
         lines.append(f"{link.link_id[:12]}  {ended:<8} made {_day(link.created)}, {until}  {link.name}".rstrip())
     document = [{key: value for key, value in asdict(link).items() if key != "view"} | {"opens": link.opens(now)} for link in found]
-    return _say(options, document, *(lines or ["There is no link to it."]))
+    return say(options, document, *(lines or ["There is no link to it."]))
 
 
 def _day(at: float) -> str:
@@ -82,16 +69,16 @@ def _day(at: float) -> str:
 
 
 def _revoke(options: argparse.Namespace) -> int:
-    _, store = _store()
+    _, store = own_store()
     link = store.revoke(options.link)
-    return _say(options, {"link_id": link.link_id, "run_id": link.run_id, "opens": False}, f"It opens {link.run_id} no longer.")
+    return say(options, {"link_id": link.link_id, "run_id": link.run_id, "opens": False}, f"It opens {link.run_id} no longer.")
 
 
 def _report(options: argparse.Namespace) -> int:
     from dashboard.export.whole import written_whole
     from dashboard.report import report
 
-    settings, store = _store()
+    settings, store = own_store()
     text = report(settings, store, store.state(options.run_id))
     with written_whole(options.out.parent) as part:
         (part / options.out.name).write_text(text)
